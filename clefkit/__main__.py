@@ -1,0 +1,5 @@
+"""`python -m clefkit`."""
+
+from clefkit.cli import main
+
+main()

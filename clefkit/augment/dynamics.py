@@ -1,0 +1,90 @@
+"""Gain that follows the level: compressor, automatic gain, limiter.
+
+One gain for all channels, so the stereo image stays. The level is taken in short frames, the gain is drawn in straight
+lines from frame to frame and looks one frame ahead, so nothing is delayed. (JUCE's compressor, which pedalboard uses,
+has one gain for each channel; its limiter adds 13.75 dB at a threshold of -10 dB and clips.)
+The curves are those of Giannoulis, Massberg and Reiss, Digital dynamic range compressor design, 2012.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit.audio import Audio
+
+LEVEL_FRAME_S = 0.005
+PEAK_FRAME_S = 0.001
+KNEE_DB = 6.0
+FLOOR = 1e-9
+FRAMES_AT_ONCE = 2**14
+
+
+def compress(sound: Audio, threshold_db: float, ratio: float, attack_s: float, release_s: float) -> Audio:
+    """Above the threshold (dB relative to full scale, RMS of 5 ms) the level rises by 1 / ratio.
+
+    The knee is 6 dB wide. attack_s, release_s: the time in which 63 % of a change of gain happens
+    """
+    frame = max(1, round(LEVEL_FRAME_S * sound.rate))
+    over = 20 * np.log10(np.maximum(_frame_rms(sound, frame), FLOOR)) - threshold_db
+    bent = np.clip(over + KNEE_DB / 2, 0, KNEE_DB) ** 2 / (2 * KNEE_DB) + np.maximum(over - KNEE_DB / 2, 0)
+    reduction = _smooth(bent * (1 - 1 / ratio), attack_s, release_s, frame / sound.rate)
+    return _with_gain(sound, np.append(reduction, reduction[-1]), frame)
+
+
+def limit(sound: Audio, ceiling_db: float, release_s: float) -> Audio:
+    """No sample above the ceiling (dB relative to full scale); the gain is back by 63 % after `release_s`."""
+    frame = max(1, round(PEAK_FRAME_S * sound.rate))
+    over = np.maximum(20 * np.log10(np.maximum(_frame_peaks(sound, frame), FLOOR)) - ceiling_db, 0)
+    held = _smooth(over, 0.0, release_s, frame / sound.rate)
+    # At each border the stronger of its two frames, so that the line between borders is never too weak.
+    return _with_gain(sound, np.maximum(np.append(held, 0), np.append(0, held)), frame)
+
+
+def _frame_rms(sound: Audio, frame: int) -> NDArray[np.float64]:
+    starts = np.arange(0, sound.samples.shape[1], frame)
+    energy = sum(_reduced(np.add, channel, starts, square=True) for channel in sound.samples)
+    lengths = np.diff(np.append(starts, sound.samples.shape[1]))
+    return np.asarray(np.sqrt(energy / lengths / len(sound.samples)))
+
+
+def _frame_peaks(sound: Audio, frame: int) -> NDArray[np.float64]:
+    starts = np.arange(0, sound.samples.shape[1], frame)
+    return np.max([_reduced(np.maximum, channel, starts, square=False) for channel in sound.samples], axis=0)
+
+
+def _reduced(reducer: np.ufunc, channel: NDArray[np.float32], starts: NDArray[np.int64], *, square: bool) -> NDArray[np.float64]:
+    """The frames' sums or maxima of |x| or x squared, a stretch at a time to save memory. returns: (frames,)"""
+    parts = []
+    for first in range(0, len(starts), FRAMES_AT_ONCE):
+        here = starts[first : first + FRAMES_AT_ONCE]
+        end = starts[first + FRAMES_AT_ONCE] if first + FRAMES_AT_ONCE < len(starts) else len(channel)
+        part = np.abs(channel[here[0] : end]).astype(np.float64)
+        parts.append(reducer.reduceat(part**2 if square else part, here - here[0]))
+    return np.concatenate(parts)
+
+
+def _smooth(reduction: NDArray[np.float64], attack_s: float, release_s: float, step_s: float) -> NDArray[np.float64]:
+    """One pole, fast when the reduction grows and slow when it shrinks. It starts settled. In dB."""
+    attack, release = (math.exp(-step_s / each) if each > 0 else 0.0 for each in (attack_s, release_s))
+    state, out = float(reduction[0]), []
+    for value in reduction.tolist():
+        keep = attack if value > state else release
+        state = value + keep * (state - value)
+        out.append(state)
+    return np.array(out)
+
+
+def _with_gain(sound: Audio, reduction: NDArray[np.float64], frame: int) -> Audio:
+    """reduction: (frames + 1,), dB at the borders of the frames"""
+    gain = (10 ** (-reduction / 20)).astype(np.float64)
+    out = np.empty_like(sound.samples)
+    line = np.arange(frame) / frame
+    for first in range(0, len(gain) - 1, FRAMES_AT_ONCE):
+        left, right = gain[first : first + FRAMES_AT_ONCE + 1][:-1], gain[first : first + FRAMES_AT_ONCE + 1][1:]
+        curve = (left[:, None] + (right - left)[:, None] * line).reshape(-1).astype(np.float32)
+        piece = sound.samples[:, first * frame : first * frame + len(curve)]
+        np.multiply(piece, curve[: piece.shape[1]], out=out[:, first * frame : first * frame + piece.shape[1]])
+    return Audio(out, sound.rate)

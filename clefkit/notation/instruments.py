@@ -1,0 +1,92 @@
+"""From the name of a part to a General MIDI program, in English, Italian, German and French.
+
+Names are looked for in the order of the table, so "bass clarinet" stands before "clarinet" and before "bass".
+"""
+
+from __future__ import annotations
+
+import re
+
+from clefkit.notation.model import Part
+
+PIANO = 0
+DRUM_CHANNEL = 10
+
+NAMES: tuple[tuple[str, int], ...] = (
+    (r"electric piano|e-piano|rhodes", 4),
+    (r"harpsichord|clavicembalo|cembalo|clavecin", 6),
+    (r"celest[ae]|célesta", 8),
+    (r"glockenspiel|jeu de timbres", 9),
+    (r"vibraphon", 11),
+    (r"marimba", 12),
+    (r"xyloph", 13),
+    (r"tubular|chimes|röhrenglocken|campane|cloches", 14),
+    (r"timpan|pauken|timbales|kettledrum", 47),
+    (r"accord[ei]on|akkordeon|fisarmonica", 21),
+    (r"harmonica|mundharmonika", 22),
+    (r"harmonium", 20),
+    (r"mouth organ|organ\b|organo|orgel|orgue", 19),
+    (r"harp\b|harps|arpa|harfe|harpe", 46),
+    (r"banjo", 105),
+    (r"mandolin", 25),
+    (r"bass guitar|electric bass|e-bass|bassgitarre|basse électrique|basso elettrico", 33),
+    (r"electric guitar|e-gitarre|guitare électrique", 27),
+    (r"guitar|gitarre|chitarra|lute|laute|liuto|luth\b|theorb|tiorba", 24),
+    (r"viol[ae] (da|de) gamb[ae]|gambe|baryton\b|arpeggione", 42),
+    (r"violoncell|cello|celli|vlc|\bvc\b", 42),
+    (r"double ?bass|contrabass\b|contrabbass[oi]|kontraba(ss|ß)|contrebasse|string bass|violone", 43),
+    (r"violin|violon|violine|geige|fiddle|\bvln?\b", 40),
+    (r"viola|viole\b|bratsche|\balto \(viola\)|\bvla\b", 41),
+    (r"pizzicat", 45),
+    (r"strings|streicher|archi\b|cordes", 48),
+    (r"piccolo flute|piccolo\b|ottavino|petite flûte|kleine flöte", 72),
+    (r"recorder|blockflöte|flauto dolce|flûte à bec", 74),
+    (r"flute|flauto|flauti|flöte|flûte|traverso", 73),
+    (r"english horn|cor anglais|corno inglese|englischhorn|oboe da caccia", 69),
+    (r"obo[ei]|hautbois|hoboe", 68),
+    (r"bass clarinet|bassklarinette|clarinetto basso|clarinette basse", 71),
+    (r"clarinet|clarinett[oi]|klarinette|clarinette|basset ?horn|bassetthorn|corno di bassetto", 71),
+    (r"bassoon|fagott|basson\b", 70),
+    (r"soprano sax|sopransax", 64),
+    (r"baritone sax|barit\w* sax|baritonsax", 67),
+    (r"tenor sax|tenorsax", 66),
+    (r"sax", 65),
+    (r"trombone|tromboni|posaune|sackbut", 57),
+    (r"trumpet|tromb[ae]\b|trompete|trompette|cornet|kornett|clarino|flugelhorn|flügelhorn", 56),
+    (r"tuba|ophicl|bombardon|euphonium|serpent", 58),
+    (r"horn|corn[oi]\b|\bcor\b|\bcors\b", 60),
+    (r"brass|blechbläser|ottoni|cuivres", 61),
+    (r"voice|vocal|voce|canto|gesang|singstimme|stimme|voix|chant|choir|chorus|chor\b|coro|chœur|choeur", 52),
+    (r"sopran|mezzo|contralto|alto\b|\balt\b|tenor|bariton|\bbass\b|\bbasse?\b|basso\b|discant|cantus|superius", 52),
+    (r"piano|klavier|pianoforte|clavier|flügel", PIANO),
+)
+DRUMS = re.compile(
+    r"drum|percuss|schlagzeug|schlagwerk|batter[iy]|cymbal|becken|piatti|triang|tambour|tamburo|cassa|caisse|snare|tam-tam",
+    re.IGNORECASE,
+)
+PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), program) for pattern, program in NAMES)
+
+
+def guess(name: str) -> int | None:
+    """General MIDI program, 0 to 127, for the name of a part, or None when no instrument is known in it."""
+    for pattern, program in PATTERNS:
+        if pattern.search(name):
+            return program
+    return None
+
+
+def program(part: Part) -> int:
+    """What a part is played with: the program written, else the one its name tells, else a piano.
+
+    Many programs write a piano for everybody; so a written piano gives way to a name that tells of something else.
+    """
+    if part.program:
+        return part.program
+    return guess(part.name) or guess(part.abbreviation) or PIANO
+
+
+def is_drums(part: Part) -> bool:
+    """Whether a part plays the General MIDI drum map: by its channel, or by a name when nothing else is known."""
+    if part.channel is not None or part.program is not None:
+        return part.channel == DRUM_CHANNEL
+    return guess(part.name) is None and DRUMS.search(part.name) is not None

@@ -1,0 +1,140 @@
+"""MusicXML to `Score`: partwise or timewise, plain or compressed, in one pass that holds one measure of XML at a time.
+
+After W3C, "MusicXML 4.0" (2021). What a file leaves out is taken from its neighbours; what can't be a score is an error.
+"""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from clefkit.errors import InputError
+from clefkit.notation.container import xml_bytes
+from clefkit.notation.model import Dynamic, Part, Pedal, Score, Tempo, Wedge
+from clefkit.notation.musicxml_part import Found, PartReader, whole
+
+ROOTS = ("score-partwise", "score-timewise")
+
+
+def read(path: Path) -> Score:
+    """Read a MusicXML file.
+
+    raises: InputError when it is missing, damaged, not MusicXML, past 64 MiB, or has no measures
+    """
+    data = xml_bytes(path)
+    found = Found()
+    try:
+        parts = _walk(data, found)
+    except etree.XMLSyntaxError as error:
+        reason = str(error.msg or "").split(", line")[0].strip().lower()
+        raise InputError(f"damaged XML in line {error.lineno} ({reason}): export it again") from error
+    if not found.measures:
+        raise InputError("a score without measures")
+    return _assemble(parts, found)
+
+
+def _walk(data: bytes, found: Found) -> list[Part]:
+    """Read measure after measure and forget each one's XML."""
+    walk = etree.iterparse(
+        io.BytesIO(data), events=("end",), tag=("score-part", "measure", "part"), load_dtd=False, no_network=True,
+        resolve_entities=False, remove_comments=True, remove_pis=True, huge_tree=False,
+    )  # fmt: skip
+    parts: list[Part] = []
+    readers: dict[str, PartReader] = {}
+    waiting: list[Any] = []  # a timewise file: the parts of the measure that is being read
+    for _, element in walk:
+        if element.tag == "score-part":
+            parts.append(_part(element))
+        elif element.tag == "measure":
+            timewise = [part for part in waiting if part.getparent() is element]
+            pairs = [(part.get("id", ""), part) for part in timewise] or [(_owner(element), element)]
+            for part_id, content in pairs:
+                if part_id not in readers:
+                    readers[part_id] = PartReader(_index(parts, part_id), parts, found)
+                readers[part_id].measure(element.get("number", ""), content)
+            waiting.clear()
+            element.clear()
+        elif element.getparent() is not None and element.getparent().tag == "measure":
+            waiting.append(element)
+    root = walk.root
+    if root is None or root.tag not in ROOTS:
+        name = "" if root is None else f" (its root is <{etree.QName(root).localname}>)"
+        raise InputError(f"not a MusicXML score{name}")
+    for reader in readers.values():
+        reader.finish()
+    return parts
+
+
+def _owner(measure: Any) -> str:
+    parent = measure.getparent()
+    return "" if parent is None else str(parent.get("id", ""))
+
+
+def _index(parts: list[Part], part_id: str) -> int:
+    """The place of a part in the list; a part that the list forgot is added."""
+    for index, part in enumerate(parts):
+        if part.id == part_id:
+            return index
+    parts.append(Part(part_id))
+    return len(parts) - 1
+
+
+def _part(element: Any) -> Part:
+    part = Part(element.get("id", ""))
+    part.name = _text(element, "part-name") or _text(element, "score-instrument/instrument-name")
+    part.abbreviation = _text(element, "part-abbreviation")
+    for midi in element.iterfind("midi-instrument"):
+        program, channel = whole(midi.findtext("midi-program")), whole(midi.findtext("midi-channel"))
+        if part.program is None and program is not None and 1 <= program <= 128:
+            part.program = program - 1
+            part.bank = max((whole(midi.findtext("midi-bank")) or 1) - 1, 0)
+        if part.channel is None and channel is not None and 1 <= channel <= 16:
+            part.channel = channel
+        drum = whole(midi.findtext("midi-unpitched"))
+        if drum is not None and 1 <= drum <= 128:
+            part.percussion[midi.get("id", "")] = drum - 1
+    return part
+
+
+def _text(element: Any, path: str) -> str:
+    return " ".join((element.findtext(path) or "").split())
+
+
+def _assemble(parts: list[Part], found: Found) -> Score:
+    """Lay the measures end to end and move everything in them to its place."""
+    onset = Fraction(0)
+    for measure in found.measures:
+        if measure.length == 0:
+            measure.length = Fraction(4 * measure.time[0], measure.time[1])
+        measure.onset = onset
+        onset += measure.length
+    starts = [measure.onset for measure in found.measures]
+    for note in found.notes:
+        note.onset += starts[note.measure]
+    score = Score(parts, found.measures, found.notes)
+    score.tempos = _tempos(found, starts)
+    score.dynamics = sorted(Dynamic(starts[m] + at, part, mark) for m, at, part, mark in found.dynamics)
+    score.pedals = [Pedal(starts[m] + at, part, m, kind) for m, at, part, kind in found.pedals]
+    score.pedals.sort(key=lambda pedal: pedal.onset)
+    score.wedges = sorted(
+        Wedge(starts[m] + at, starts[end_m] + end_at, part, grows)
+        for (m, at), (end_m, end_at), part, grows in found.wedges
+        if starts[end_m] + end_at > starts[m] + at
+    )
+    return score
+
+
+def _tempos(found: Found, starts: list[Fraction]) -> list[Tempo]:
+    """One tempo for each onset: a playback tempo goes before a metronome mark, and that before a word."""
+    best: dict[Fraction, tuple[int, float]] = {}
+    for measure, at, rank, value in found.tempos:
+        onset = starts[measure] + at
+        if onset not in best or rank > best[onset][0]:
+            best[onset] = (rank, value)
+    return [Tempo(onset, best[onset][1]) for onset in sorted(best)]
+
+

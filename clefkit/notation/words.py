@@ -1,0 +1,51 @@
+"""What words over the staff mean for playing: tempo and jumps.
+
+Tempo words are the fallback when no metronome mark stands there; the numbers are the middle of what metronomes print
+beside these words, beats a minute.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+TEMPO_WORDS = {
+    "larghissimo": 24, "grave": 40, "largo": 48, "lento": 54, "larghetto": 62, "adagio": 68, "adagietto": 72,
+    "andante": 84, "andantino": 90, "moderato": 104, "allegretto": 114, "allegro moderato": 118, "allegro": 132,
+    "vivace": 152, "allegro vivace": 144, "vivacissimo": 168, "allegrissimo": 168, "presto": 176, "prestissimo": 192,
+    "langsam": 56, "sehr langsam": 48, "mäßig": 92, "mässig": 92, "lebhaft": 132, "schnell": 144, "sehr schnell": 168,
+    "lent": 54, "modéré": 96, "animé": 126, "vif": 144,
+}  # fmt: skip
+TEMPO = re.compile(r"\b(" + "|".join(sorted(TEMPO_WORDS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
+LONGEST_TEMPO = 60
+
+DA_CAPO = re.compile(r"^\W*(d\.\s?c\.?|dc|da capo)(\W|$)", re.IGNORECASE)
+DAL_SEGNO = re.compile(r"^\W*(d\.\s?s\.?|ds|dal segno)(\W|$)", re.IGNORECASE)
+TO_CODA = re.compile(r"^\W*(to coda|(al|alla) coda)\W*$", re.IGNORECASE)
+FINE = re.compile(r"^\W*fine\W*$", re.IGNORECASE)
+
+
+class Jump(NamedTuple):
+    """What a text tells the player to do after the measure."""
+
+    da_capo: bool = False
+    dal_segno: bool = False
+    to_coda: bool = False
+    fine: bool = False
+
+
+def tempo(text: str) -> float | None:
+    """Beats per minute of the first tempo word in a text of at most 60 characters, or None."""
+    found = TEMPO.search(text) if len(text) <= LONGEST_TEMPO else None
+    return float(TEMPO_WORDS[found[1].lower()]) if found else None
+
+
+def jump(text: str) -> Jump | None:
+    """The jump a text asks for ("D.C. al Fine", "To Coda", "Fine"), or None."""
+    found = Jump(
+        DA_CAPO.search(text) is not None,
+        DAL_SEGNO.search(text) is not None,
+        TO_CODA.search(text) is not None,
+        FINE.search(text) is not None,
+    )
+    return found if any(found) else None

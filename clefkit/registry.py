@@ -1,0 +1,184 @@
+"""Finds presets, rooms, checkpoints and soundfonts by name, and knows their hashes.
+
+They lie in folders `presets/`, `presets/rooms/`, `models/` and `soundfonts/` of each root. Roots, first wins: the
+folders in CLEFKIT_PATH, the user's data folder, the package. Soundfonts are also looked for where systems keep them
+and, last, in pretty_midi, which carries TimGM6mb.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import clefkit
+from clefkit import record
+from clefkit.errors import InputError, MissingError, UsageError
+
+SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
+SYSTEM_SOUNDFONTS = (
+    "/usr/local/share/sounds/sf2",
+    "/usr/share/sounds/sf2",
+    "/usr/share/soundfonts",
+    "/usr/local/share/sounds/sf3",
+    "/usr/share/sounds/sf3",
+    "/opt/homebrew/share/sounds/sf2",
+)
+FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Lite", "FluidR3Mono_GM", "TimGM6mb")
+
+
+class Asset(NamedTuple):
+    """A file or folder that has a name. kind: "soundfont", "model" or "room"."""
+
+    kind: str
+    name: str
+    path: Path
+    sha256: str
+
+
+def roots() -> list[Path]:
+    """Folders that may hold presets/, models/ and soundfonts/, in the order in which they are searched."""
+    import platformdirs
+
+    given = [Path(entry).expanduser() for entry in os.environ.get("CLEFKIT_PATH", "").split(os.pathsep) if entry]
+    return [*given, platformdirs.user_data_path("clefkit"), *(Path(entry) for entry in clefkit.__path__)]
+
+
+def preset(name: str) -> dict[str, Any]:
+    """A preset as plain data, with its "name" and "sha256".
+
+    raises: UsageError when there is none of that name; InputError when its file is not TOML
+    """
+    files = presets()
+    if name not in files:
+        raise UsageError(f"no preset {name!r}: there are {', '.join(sorted(files))}")
+    return {"name": name, "sha256": record.sha256(files[name]), **_toml(files[name])}
+
+
+def presets() -> dict[str, Path]:
+    """Every preset by name."""
+    return _by_name("presets", "*.toml")
+
+
+def rooms() -> dict[str, Path]:
+    """Every room response by name."""
+    return _by_name("presets/rooms", "*.flac")
+
+
+def room(name: str) -> Asset:
+    """raises: UsageError when there is none of that name"""
+    files = rooms()
+    if name not in files:
+        raise UsageError(f"no room {name!r}: there are {', '.join(sorted(files))}")
+    return Asset("room", name, files[name], record.sha256(files[name]))
+
+
+def models() -> dict[str, Path]:
+    """Every checkpoint's folder by name."""
+    return _by_name("models", "*/config.toml")
+
+
+def model(name: str) -> Asset:
+    """A checkpoint: `notes-1`, or `notes` for its highest version. Its hash is that of model.onnx, and is checked.
+
+    raises: UsageError when there is none of that name; InputError when the file is not what its config says
+    """
+    folders = models()
+    versions = [each for each in folders if each == name or re.fullmatch(re.escape(name) + r"-\d+", each)]
+    if not versions:
+        raise UsageError(f"no model {name!r}: there are {', '.join(sorted(folders))}")
+    chosen = max(versions, key=lambda each: int(each.rpartition("-")[2]) if each != name else -1)
+    folder = folders[chosen]
+    digest = record.sha256(folder / "model.onnx")
+    if digest != config(folder).get("sha256"):
+        raise InputError(f"model {chosen}: model.onnx is not the file that its config.toml names")
+    return Asset("model", chosen, folder, digest)
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself."""
+    return _toml(folder / "config.toml")
+
+
+def soundfont(name: str | None = None) -> Asset:
+    """A soundfont by path or name; without one CLEFKIT_SOUNDFONT, or the best that is installed.
+
+    raises: UsageError when there is none of that name; MissingError when there is none at all
+    """
+    wanted = name or os.environ.get("CLEFKIT_SOUNDFONT")
+    fonts = soundfonts()
+    if wanted and Path(wanted).expanduser().is_file():
+        path = Path(wanted).expanduser()
+        return Asset("soundfont", path.stem, path, record.sha256(path))
+    if wanted:
+        if wanted not in fonts:
+            raise UsageError(f"no soundfont {wanted!r}: there are {', '.join(sorted(fonts)) or 'none'}, or give a file")
+        return Asset("soundfont", wanted, fonts[wanted], record.sha256(fonts[wanted]))
+    if not fonts:
+        raise MissingError(
+            "no soundfont found: `apt-get install fluid-soundfont-gm`, or give one with --soundfont FILE"
+        )
+    best = next((each for each in FAVOURITE_SOUNDFONTS if each in fonts), min(fonts))
+    return Asset("soundfont", best, fonts[best], record.sha256(fonts[best]))
+
+
+def soundfonts() -> dict[str, Path]:
+    """Every soundfont by name. Debian's `default-GM` and other links to a font are left out."""
+    folders = [root / "soundfonts" for root in roots()] + [Path(folder) for folder in SYSTEM_SOUNDFONTS]
+    found: dict[str, Path] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*")) if not path.is_symlink()):
+        if path.suffix.lower() in SOUNDFONT_SUFFIXES:
+            found.setdefault(path.stem, path)
+    for path in _carried_by_pretty_midi():
+        found.setdefault(path.stem, path)
+    return found
+
+
+def recorded(value: Any) -> Any:
+    """An option as its record holds it: assets in it by name and hash, never by path."""
+    if isinstance(value, Asset):
+        return {"asset": value.kind, "name": value.name, "sha256": value.sha256}
+    if isinstance(value, dict):
+        return {key: recorded(each) for key, each in value.items()}
+    return [recorded(each) for each in value] if isinstance(value, list) else value
+
+
+def restored(value: Any) -> Any:
+    """An option from a record. Raises MissingError when an asset in it is not here, or is another file by now."""
+    if isinstance(value, list):
+        return [restored(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "asset" not in value:
+        return {key: restored(each) for key, each in value.items()}
+    finders = {"soundfont": soundfont, "model": model, "room": room}
+    asset = finders[value["asset"]](value["name"])
+    if asset.sha256 != value["sha256"]:
+        raise MissingError(f"{value['asset']} {value['name']} here is another file than the record's")
+    return asset
+
+
+def _by_name(folder: str, pattern: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for root in roots():
+        for path in sorted((root / folder).glob(pattern)):
+            named = path.parent if path.name == "config.toml" else path
+            found.setdefault(named.name if named.is_dir() else named.stem, named)
+    return found
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path.name} can't be read: {error}") from error
+
+
+def _carried_by_pretty_midi() -> Iterator[Path]:
+    spec = importlib.util.find_spec("pretty_midi")
+    if spec is not None and spec.origin is not None:
+        yield from Path(spec.origin).parent.glob("*.sf2")

@@ -1,0 +1,126 @@
+"""What a person or the next program is told: paths and findings on stdout, everything else on stderr.
+
+Progress is shown only on a terminal. rich is imported only where something is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import Progress
+
+
+class Reporter:
+    """Speaks for one command. Use it as a context; `total` is the number of inputs when it is known."""
+
+    def __init__(self, name: str, total: int | None, *, quiet: bool) -> None:
+        self.name = name
+        self.quiet = quiet
+        self.progress: Progress | None = None
+        if not quiet and sys.stderr.isatty():
+            self.progress = _progress()
+            self.task = self.progress.add_task(f"clefkit {name}", total=total)
+
+    def __enter__(self) -> Self:
+        if self.progress:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.progress:
+            self.progress.stop()
+
+    def advance(self) -> None:
+        """One more input is done."""
+        if self.progress:
+            self.progress.advance(self.task)
+            self.progress.refresh()
+
+    def error(self, text: str) -> None:
+        """One line on stderr."""
+        if self.progress:
+            self.progress.console.print(f"clefkit {self.name}: {text}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(f"clefkit {self.name}: {text}", file=sys.stderr, flush=True)
+
+    def note(self, text: str) -> None:
+        """As `error`, but left out with --quiet."""
+        if not self.quiet:
+            self.error(text)
+
+
+def path(name: str, record: dict[str, Any], *, as_json: bool, null: bool) -> None:
+    """A finished file, on stdout at once: the next program may be waiting for it."""
+    text = json.dumps({"path": name, **record}, ensure_ascii=False) if as_json else name
+    sys.stdout.buffer.write(os.fsencode(text) + (b"\0" if null and not as_json else b"\n"))
+    sys.stdout.buffer.flush()
+
+
+class Table:
+    """Findings: a table on a terminal, at the end; tab-separated lines in a pipe, or JSON Lines, as they come."""
+
+    def __init__(self, columns: Sequence[str], *, as_json: bool) -> None:
+        self.columns = columns
+        self.as_json = as_json
+        self.drawn = sys.stdout.isatty() and not as_json
+        self.rows: list[list[str]] = []
+        self.begun = False
+
+    def add(self, finding: dict[str, Any]) -> None:
+        if self.as_json:
+            line(json.dumps(finding, ensure_ascii=False))
+        elif self.drawn:
+            self.rows.append(self._cells(finding))
+        else:
+            if not self.begun:
+                line("\t".join(self.columns))
+                self.begun = True
+            line("\t".join(self._cells(finding)))
+
+    def end(self, last: dict[str, Any]) -> None:
+        """Draw the table with a last row, such as the mean; a pipe gets no such row."""
+        if not self.drawn or not self.rows:
+            return
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table as Drawn
+
+        table = Drawn(box=box.SIMPLE_HEAD, show_footer=bool(last))
+        for column, cell in zip(self.columns, self._cells(last), strict=True):
+            table.add_column(column, footer=cell, justify="left" if column == self.columns[0] else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        Console().print(table)
+
+    def _cells(self, finding: dict[str, Any]) -> list[str]:
+        return [_cell(finding.get(column, "")) for column in self.columns]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value).replace("\t", " ").replace("\n", " ")
+
+
+def line(text: str) -> None:
+    """A line on stdout, at once."""
+    sys.stdout.buffer.write(os.fsencode(text) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    # no refresh thread: workers are forked from a process of one thread
+    return Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)

@@ -1,0 +1,104 @@
+"""How good a transcription is: notes and frames against a reference.
+
+`compare` is the measure itself, on notes; `measure` finds the reference of a file and makes one row of it; `summary`
+and `check` are for many rows. What each number means is written in `notes` (precision, recall, F-measure, overlap)
+and `frames`. They are mir_eval's numbers; what makes them comparable between papers is said in `PROTOCOL`.
+
+Drum parts are left out on both sides: their pitches name instruments. So a file with drums alone has no notes here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clefkit.errors import InputError
+from clefkit.score.totals import MEASURES, check, summary
+
+if TYPE_CHECKING:
+    from clefkit.notes import Notes
+    from clefkit.record import Source
+
+__all__ = ["COLUMNS", "MEASURES", "PROTOCOL", "Column", "check", "compare", "measure", "summary"]
+
+PROTOCOL = (
+    "mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %; frames 10 ms, onset <= time < offset; no drums"
+)
+SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aif", ".aiff"}
+LONGEST_S = 1_000_000.0
+PITCHES = (-100.0, 300.0)
+
+
+class Column(NamedTuple):
+    """A column of the table for people: which key of a row, under what header, in what format."""
+
+    key: str
+    header: str
+    format: str
+
+
+COLUMNS = (
+    Column("file", "file", "s"),
+    Column("note_precision", "precision", ".3f"),
+    Column("note_recall", "recall", ".3f"),
+    Column("note_f1", "F1", ".3f"),
+    Column("note_offset_f1", "F1 with offsets", ".3f"),
+    Column("frame_f1", "frame F1", ".3f"),
+    Column("ref_notes", "reference notes", "d"),
+    Column("est_notes", "estimated notes", "d"),
+)
+
+
+def compare(reference: Notes, estimate: Notes) -> dict[str, Any]:
+    """Every measure of `MEASURES`, and the number of notes on both sides (`ref_notes`, `est_notes`).
+
+    raises: InputError when a note is no note: a time or pitch that is not a number, an end before its beginning; or
+        when there are absurdly many notes at the same time and pitch
+    """
+    from clefkit.score import frames, notes
+
+    sides = [_pitched(reference, "the reference"), _pitched(estimate, "the estimate")]
+    by_onset, by_offset = notes.scores(*sides)
+    found = {f"note_{key}": value for key, value in by_onset._asdict().items()}
+    found |= {f"note_offset_{key}": value for key, value in by_offset._asdict().items()}
+    found |= {f"frame_{key}": value for key, value in frames.scores(*sides)._asdict().items()}
+    return found | {"ref_notes": len(sides[0]), "est_notes": len(sides[1])}
+
+
+def measure(source: Source, *, ref: str | None = None) -> dict[str, Any]:
+    """Measure one file of notes (.mid or .jsonl) by its reference.
+
+    ref: a file of notes, or a folder that holds one by the same name; without it the records lead there
+    returns: {"file", "reference", the measures, "ref_notes", "est_notes", "protocol"}
+    raises: InputError when the file holds no notes, or no reference is found (see `reference`)
+    """
+    from clefkit import notes
+    from clefkit.score import reference
+
+    if source.path.suffix.lower() in SOUND_SUFFIXES:
+        raise InputError("sound, not notes: transcribe it first, score what comes out")
+    estimate = notes.read(source.path)
+    path, expected = reference.find(source, ref)
+    return {"file": str(source.path), "reference": str(path), **compare(expected, estimate), "protocol": PROTOCOL}
+
+
+def _pitched(notes: Notes, side: str) -> Notes:
+    """The notes that are not drums."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    within = (np.abs(notes.onset) <= LONGEST_S) & (np.abs(notes.offset) <= LONGEST_S) & (notes.offset >= notes.onset)
+    within &= (notes.pitch >= PITCHES[0]) & (notes.pitch <= PITCHES[1])
+    within &= (notes.part >= 0) & (notes.part < len(notes.parts))
+    if not within.all():
+        raise InputError(f"{side} has a note with an impossible time, pitch or part: number {np.argmin(within) + 1}")
+    keep = ~np.array([part.drums for part in notes.parts], dtype=bool)[notes.part]
+    return replace(
+        notes,
+        onset=notes.onset[keep],
+        offset=notes.offset[keep],
+        pitch=notes.pitch[keep],
+        velocity=notes.velocity[keep],
+        part=notes.part[keep],
+        ids=None,
+    )

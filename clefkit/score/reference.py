@@ -1,0 +1,118 @@
+"""Which reference a transcription is measured by.
+
+Either it is given: a file, or a folder in which it is looked up by name. Or the records lead to it: the estimate's
+record names the sound it was made from, whose record names the reference. When that sound has none, its own origin is
+asked, and so on, as long as each step's record says how its time runs (its clock); the reference is moved by all the
+clocks on the way. A record counts only while it is of the very file that the next record names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit import notes, record
+from clefkit.errors import InputError
+from clefkit.notes import Notes
+from clefkit.record import Source
+
+Seconds = NDArray[np.float64]
+
+ENDINGS = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
+MOST_STEPS = 100
+NONE = "no reference: give --ref, or score files that came through a pipe from render"
+
+
+def find(source: Source, given: str | None) -> tuple[Path, Notes]:
+    """The reference's file, and its notes in the time of the estimate.
+
+    given: a file, or a folder that holds one by the estimate's name (see `look_up`); it is taken as it is
+    raises: InputError when there is none, or it can't be read
+    """
+    if given is not None:
+        path = look_up(Path(given), source.path) if Path(given).is_dir() else Path(given)
+        clocks: list[dict[str, Any]] = []
+    else:
+        path, clocks = follow(source)
+    try:
+        found = notes.read(path)
+    except InputError as error:
+        raise InputError(f"its reference {path.name}: {error}") from error
+    for clock in clocks:
+        found = replace(found, onset=_moved(found.onset, clock), offset=_moved(found.offset, clock))
+    return path, found
+
+
+def look_up(folder: Path, estimate: Path) -> Path:
+    """The reference for `x.hall-7.notes.mid`: x.hall-7.ref.jsonl, .ref.mid, .jsonl, .mid, .midi, then x.ref.jsonl, ...
+
+    The name, without `.notes`, loses its last part at each dot until a file is found.
+    """
+    stem = estimate.stem.removesuffix(".notes")
+    shorter = stem
+    while shorter:
+        for ending in ENDINGS:
+            path = folder / f"{shorter}{ending}"
+            if path.is_file() and path.resolve() != estimate.resolve():
+                return path
+        shorter = shorter.rpartition(".")[0]
+    raise InputError(f"no reference in {folder}: it would be {stem}.ref.jsonl, {stem}.mid or the like")
+
+
+def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
+    """Go from record to record up to the first sound with a reference.
+
+    returns: the reference, and the clocks that lead from its time to the estimate's, in the order of use
+    """
+    # transcribe keeps the time of what it hears, so only here is a missing clock no obstacle
+    clocks = [source.record["clock"]] if source.record.get("clock") else []
+    for sound in _ancestors(source):
+        reference = sound.reference
+        if reference is not None:
+            return reference, clocks[::-1]
+        if not sound.record.get("clock"):
+            break
+        clocks.append(sound.record["clock"])
+    raise InputError(NONE)
+
+
+def _ancestors(source: Source) -> Iterator[Source]:
+    """What the file was made from, what that was made from, and so on, while records say so.
+
+    The files themselves need not be there any more, for records name them by their hash.
+    """
+    for _ in range(MOST_STEPS):
+        origin = source.record.get("from")
+        if not isinstance(origin, dict) or not {"file", "sha256"} <= origin.keys():
+            return
+        path = source.path.parent / origin["file"]
+        data = record.load(record.beside(path))
+        if not data:
+            return
+        if data.get("sha256") != origin["sha256"]:
+            raise InputError(f"{origin['file']} was made again since: make this again from it, or give --ref")
+        source = Source(path, data, origin["sha256"])
+        yield source
+
+
+def _moved(time_s: Seconds, clock: dict[str, Any]) -> Seconds:
+    """Seconds in a file from seconds in its origin: offset_s + rate x time, or through points, straight between them.
+
+    Before the first and after the last point time goes on as fast as between the two that are next.
+    """
+    try:
+        if "points" not in clock:
+            return np.asarray(float(clock["offset_s"]) + float(clock["rate"]) * time_s)
+        before, after = np.asarray(clock["points"], dtype=np.float64).T
+        if len(before) < 2 or np.any(np.diff(before) <= 0):  # noqa: PLR2004 a line needs two points
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("a clock in the records that lead to its reference is damaged: give --ref") from error
+    segment = np.clip(np.searchsorted(before, time_s, side="right") - 1, 0, len(before) - 2)
+    slope = np.diff(after) / np.diff(before)
+    return np.asarray(after[segment] + slope[segment] * (time_s - before[segment]))

@@ -1,0 +1,230 @@
+"""Paths in, paths out: the loop every command runs in, and the options that all of them share.
+
+A command is a function with a parameter `common`; `@stream.command(app)` gives it the options. It ends in one call:
+`stream.run` for a stage that makes files, `stream.measure` for one that finds something out.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from clefkit import engine, report, work, writing
+from clefkit.arrivals import Arrivals
+from clefkit.errors import ClefkitError, UsageError
+from clefkit.work import Item, Job, Outcome
+
+Paths = Annotated[
+    list[str] | None, typer.Argument(help="Input files. None, or '-': one path a line on stdin.", show_default=False)
+]
+
+OPTIONS: dict[str, Any] = {
+    "out": Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results, or a file for one input.")],
+    "seed": Annotated[int, typer.Option(min=0, help="Where chance starts: the same seed, the same bytes.")],
+    "jobs": Annotated[int, typer.Option("--jobs", "-j", min=0, help="Workers; 0 is one a core. Changes no result.")],
+    "time_limit": Annotated[float, typer.Option(min=0.1, help="Seconds that one file may take.")],
+    "force": Annotated[bool, typer.Option("--force", "-f", help="Replace files that clefkit did not make.")],
+    "null": Annotated[bool, typer.Option("--null", "-0", help="Paths in and out end in NUL instead of newline.")],
+    "json": Annotated[bool, typer.Option("--json", help="Print JSON Lines.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks, and what libraries have to say.")],
+}
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that commands share, and the command's name."""
+
+    name: str
+    out: Path | None = None
+    seed: int = 0
+    jobs: int = 0
+    time_limit: float = 900.0
+    force: bool = False
+    null: bool = False
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+WRITES = tuple(OPTIONS)
+MEASURES = ("jobs", "time_limit", "null", "json", "quiet", "verbose")
+LISTS = ("json",)
+
+
+def command(app: typer.Typer, options: Sequence[str] = WRITES) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function the command of `app`, with these of the common options."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        name = function.__name__
+        own = [each for each in inspect.signature(function, eval_str=True).parameters.values() if each.name != "common"]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        shared = [
+            inspect.Parameter(key, keyword, default=getattr(Common, key), annotation=OPTIONS[key]) for key in options
+        ]
+
+        def called(**values: Any) -> None:
+            os.environ |= dict.fromkeys(engine.THREAD_VARIABLES, "1")  # no threads here before workers are forked
+            with _told(name):
+                common = Common(name, **{key: values.pop(key) for key in options})
+                function(**values, common=common)
+
+        parameters = [each.replace(kind=keyword) for each in own] + shared
+        functools.update_wrapper(called, function, assigned=("__module__", "__name__", "__doc__"), updated=())
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {each.name: each.annotation for each in parameters}
+        app.command()(called)
+        return called
+
+    return register
+
+
+def run(stage: str, paths: list[str] | None, common: Common, **options: Any) -> NoReturn:
+    """Run a stage that makes files on every path. Prints the paths it wrote, in input order, each when complete."""
+    out, out_is_file = _target(paths, common)
+    _write(work.make, Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose), paths, common)
+
+
+def replay(paths: list[str] | None, common: Common) -> NoReturn:
+    """Make every path again from its record. Prints the paths of those that came out the same to the byte."""
+    _write(work.replay, Job("", {}, out=common.out, force=common.force, verbose=common.verbose), paths, common)
+
+
+def measure(
+    stage: str,
+    paths: list[str] | None,
+    common: Common,
+    columns: Sequence[str],
+    judge: Callable[[list[dict[str, Any]], int], tuple[dict[str, Any], list[str]]],
+    **options: Any,
+) -> NoReturn:
+    """Run a stage that finds something out about every path, print what it finds, and let `judge` decide.
+
+    columns: the keys of a finding that a table shows
+    judge: (findings, number of inputs that failed) -> a last row for the table, sentences on what was not met
+    """
+    arrivals = Arrivals(paths or [], out=None, null=common.null)
+    job = Job(stage, options, verbose=common.verbose)
+    table = report.Table(columns, as_json=common.json)
+    findings: list[dict[str, Any]] = []
+    failed = 0
+    reporter = report.Reporter(common.name, arrivals.total, quiet=common.quiet)
+    with reporter, closing(_outcomes(work.measure, job, arrivals, common, reporter)) as outcomes:
+        for outcome in outcomes:
+            if outcome.finding is None:
+                failed += 1
+            else:
+                findings.append(outcome.finding)
+                table.add(outcome.finding)
+    last, complaints = judge(findings, failed)
+    table.end(last)
+    for complaint in complaints:
+        reporter.error(complaint)
+    raise typer.Exit(1 if failed or complaints else 0)
+
+
+def rows(found: list[dict[str, Any]], columns: Sequence[str], common: Common, *, failed: bool = False) -> NoReturn:
+    """Print rows that are known already; `failed` makes the exit status 1."""
+    table = report.Table(columns, as_json=common.json)
+    for row in found:
+        table.add(row)
+    table.end({})
+    raise typer.Exit(1 if failed else 0)
+
+
+def text(pieces: Iterable[str]) -> NoReturn:
+    """Print texts as they are."""
+    for piece in pieces:
+        report.line(piece.rstrip("\n"))
+    raise typer.Exit
+
+
+def _write(do: Callable[[Job, Item], Outcome], job: Job, paths: list[str] | None, common: Common) -> NoReturn:
+    folder = job.out.parent if job.out and job.out_is_file else job.out
+    arrivals = Arrivals(paths or [], out=folder, null=common.null, enter=writing.sweep)
+    failed = False
+    reporter = report.Reporter(common.name, arrivals.total, quiet=common.quiet)
+    with reporter, closing(_outcomes(do, job, arrivals, common, reporter)) as outcomes:
+        for outcome in outcomes:
+            failed = failed or bool(outcome.error)
+            for path, data in outcome.files:
+                report.path(path, data, as_json=common.json, null=common.null)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _outcomes(
+    do: Callable[[Job, Item], Outcome], job: Job, arrivals: Arrivals, common: Common, reporter: report.Reporter
+) -> Generator[Outcome, None, None]:
+    """What became of each input, in order, with its notes and its error told."""
+    jobs = common.jobs or engine.cores()
+    results = engine.run(functools.partial(do, job), arrivals, jobs, common.time_limit, verbose=common.verbose)
+    try:
+        with closing(results):
+            for item, result, lost in results:
+                outcome = Outcome(error=lost) if lost else result
+                if lost:
+                    _sweep(arrivals)
+                for note in outcome.notes:
+                    reporter.note(f"{item.path}: {note}")
+                if outcome.error:
+                    reporter.error(f"{item.path}: {outcome.error}")
+                reporter.advance()
+                yield outcome
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        _sweep(arrivals)  # the workers were killed in the middle of a file
+        raise
+
+
+def _sweep(arrivals: Arrivals) -> None:
+    for folder in arrivals.folders:
+        writing.sweep(folder)
+
+
+def _target(paths: list[str] | None, common: Common) -> tuple[Path | None, bool]:
+    """`--out` and whether it is a file: a name with an ending that is no folder, for a single input."""
+    out = common.out
+    if out is None or out.is_dir() or not out.suffix:
+        return out, False
+    if len(paths or []) != 1 or paths == ["-"]:
+        raise UsageError(f"--out {out} looks like a file, but there may be several inputs: give a folder")
+    return out, True
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Problems become one line on stderr and an exit status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except UsageError as error:
+        print(f"clefkit {name}: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    except ClefkitError as error:
+        print(f"clefkit {name}: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except BrokenPipeError as error:
+        _close_stdout()
+        raise typer.Exit(0) from error
+    except OSError as error:
+        _close_stdout()
+        print(f"clefkit {name}: can't print the results ({(error.strerror or str(error)).lower()})", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _terminated(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _close_stdout() -> None:
+    """What is still in the buffer goes nowhere, or Python would complain when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,218 @@
+"""A piece of music as somebody else would have played it, on other instruments.
+
+From a work: a stretch of it, some of its parts (a piano may be shared out between two hands), at another tempo and in
+another key, with instruments that have the range, human timing, articulation and dynamics, vibrato and glides for voices,
+winds and strings, a pedal, another tuning of the whole, and sometimes a drum kit, which is no target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from clefkit.notes import Control, Notes, Part, Performance, make
+
+SUSTAINED = frozenset([*range(20, 24), *range(40, 45), 48, 49, 50, 51, *range(52, 55), *range(56, 74), 75, 79, 110])
+
+# General MIDI programs by family: (programs, lowest pitch, highest pitch, how often the family is drawn).
+# Left out: instruments that sound in another octave than written, or in none: drawbar and church organs, glockenspiel,
+# pads, effects.
+FAMILIES: tuple[tuple[tuple[int, ...], int, int, float], ...] = (
+    ((0, 1, 2, 3), 21, 108, 4.0),
+    ((4, 5, 7), 28, 103, 2.0),
+    ((8, 11, 12, 13, 15, 108), 53, 96, 1.5),
+    ((20, 21, 22, 23), 48, 90, 0.7),
+    ((24, 25, 26, 27, 28), 40, 88, 2.5),
+    ((29, 30), 40, 80, 0.4),
+    ((32, 33, 34, 35, 36, 38, 39), 24, 60, 1.2),
+    ((40, 44, 110), 55, 100, 2.5),
+    ((41,), 48, 88, 1.5),
+    ((42,), 36, 76, 2.0),
+    ((43,), 28, 55, 0.5),
+    ((45, 46), 30, 96, 1.0),
+    ((48, 49, 50, 51), 30, 96, 2.0),
+    ((52, 53, 54), 43, 84, 2.0),
+    ((56, 59), 52, 86, 1.0),
+    ((57, 60, 61, 62), 38, 78, 1.5),
+    ((58,), 28, 58, 0.4),
+    ((64, 65, 66, 67), 44, 88, 1.2),
+    ((68, 69), 54, 88, 1.0),
+    ((70,), 34, 74, 0.8),
+    ((71,), 50, 92, 1.2),
+    ((72, 73, 74, 75, 79), 60, 98, 1.5),
+    ((80, 81), 40, 92, 0.5),
+    ((104, 105, 106, 107), 45, 88, 0.7),
+)
+HELD_BACK = frozenset([6, 24, 41, 64, 70])  # never trained on: validation plays them
+HELD_BACK_FAMILIES = (((6, 24), 36, 90, 2.0), ((41,), 48, 88, 1.0), ((64,), 54, 88, 1.0), ((70,), 34, 74, 1.0))
+
+
+class Chosen(NamedTuple):
+    """What a recording is made of: the performance, and the detuning (in semitones) of each part of it."""
+
+    performance: Performance
+    tuning: float
+
+
+def arrange(piece: Notes, length_s: float, generator: Generator, held_back: bool = False) -> Chosen:
+    """Draw a performance of about `length_s` seconds from a work.
+
+    held_back: play the instruments that training never hears
+    returns: notes from 0 to `length_s`, one part an instrument; `tuning` in semitones, already in the bends
+    """
+    tempo = float(np.clip(np.exp(generator.normal(0, 0.22)), 0.6, 1.7))
+    melodic = _without_drums(piece)
+    stretch = _stretch(melodic, length_s, tempo, generator)
+    voices = _voices(stretch, generator)
+    transposition = int(generator.integers(-6, 7))
+    tuning = float(generator.uniform(-0.45, 0.45) if generator.random() < 0.3 else generator.normal(0, 0.08))
+    parts: list[Part] = []
+    controls: list[Control] = []
+    columns: list[dict[str, NDArray[Any]]] = []
+    for voice in voices:
+        program, shift = _instrument(voice.pitch + transposition, generator, held_back)
+        played = _play(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
+        controls += _manner(played, len(parts), program, tuning, length_s, generator)
+        columns.append({name: getattr(played, name) for name in ("onset", "offset", "pitch", "velocity")})
+        columns[-1]["part"] = np.full(len(played), len(parts))
+        parts.append(Part("", program))
+    if generator.random() < 0.2:
+        columns.append(_drums(length_s, tempo, generator) | {})
+        columns[-1]["part"] = np.full(len(columns[-1]["onset"]), len(parts))
+        parts.append(Part("drums", int(generator.choice([0, 8, 16, 25, 32])), drums=True))
+    joined = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
+    notes = make(**joined, parts=tuple(parts))
+    return Chosen(Performance(notes, tuple(sorted(controls, key=lambda control: control.time_s))), tuning)
+
+
+def _without_drums(piece: Notes) -> Notes:
+    drums = np.array([part.drums for part in piece.parts])
+    return _keep(piece, ~drums[piece.part])
+
+
+def _keep(piece: Notes, kept: NDArray[np.bool_]) -> Notes:
+    names = ("onset", "offset", "pitch", "velocity", "part")
+    return make(*(getattr(piece, name)[kept] for name in names), parts=piece.parts)
+
+
+def _stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) -> Notes:
+    """The notes of one stretch, from time 0 on, at another tempo."""
+    span = length_s * tempo
+    start = float(generator.uniform(0, max(0.1, piece.onset[-1] - span)))
+    inside = _keep(piece, (piece.onset >= start) & (piece.onset < start + span - 0.3))
+    lead_s = float(generator.uniform(0.0, 0.6))
+    onset = (inside.onset - start) / tempo + lead_s
+    offset = np.minimum((inside.offset - start) / tempo + lead_s, length_s)
+    fits = onset < length_s - 0.1
+    return _keep(replace(inside, onset=onset, offset=offset), fits)
+
+
+def _voices(piece: Notes, generator: Generator) -> list[Notes]:
+    """The parts that play: all, or some, and sometimes a part shared out at a pitch between two instruments."""
+    present = np.unique(piece.part)
+    if len(present) > 1 and generator.random() < 0.35:
+        count = int(generator.integers(1, len(present) + 1))
+        present = np.sort(generator.choice(present, count, replace=False))
+    voices = []
+    for part in present:
+        voice = _keep(piece, piece.part == part)
+        if len(voice) > 20 and np.ptp(voice.pitch) > 24 and generator.random() < 0.4:
+            border = float(np.median(voice.pitch)) + float(generator.normal(0, 2))
+            voices += [_keep(voice, voice.pitch < border), _keep(voice, voice.pitch >= border)]
+        else:
+            voices.append(voice)
+    return [voice for voice in voices if len(voice) > 0]
+
+
+def _instrument(pitch: NDArray[np.float64], generator: Generator, held_back: bool) -> tuple[int, int]:
+    """A program, and by how many octaves (in semitones) the part moves to be in its range."""
+    families = HELD_BACK_FAMILIES if held_back else FAMILIES
+    low, high = float(np.quantile(pitch, 0.02)), float(np.quantile(pitch, 0.98))
+    candidates = []
+    for programs, lowest, highest, weight in families:
+        for shift in (0, -12, 12):
+            overlap = min(high + shift, highest) - max(low + shift, lowest)
+            inside = (overlap + 1) / (high - low + 1)
+            candidates.append((programs, shift, weight * max(inside, 0.0) ** 4 * (1.0 if shift == 0 else 0.25)))
+    weights = np.array([weight for _, _, weight in candidates]) + 1e-9
+    programs, shift, _ = candidates[int(generator.choice(len(candidates), p=weights / weights.sum()))]
+    allowed = [program for program in programs if held_back or program not in HELD_BACK]
+    return int(generator.choice(allowed or [0])), shift
+
+
+def _play(voice: Notes, program: int, generator: Generator) -> Notes:
+    """Timing, articulation and dynamics of one player."""
+    count = len(voice)
+    tight = generator.choice([0.0, 0.006, 0.012, 0.02])
+    drift = np.interp(voice.onset, np.arange(0, 80, 2.0), generator.normal(0, 2 * tight, 40))
+    onset = np.maximum(voice.onset + drift + generator.normal(0, 1, count) * tight, 0.0)
+    if generator.random() < 0.25:  # chords rolled from the bottom
+        same = np.concatenate([[False], np.diff(voice.onset) < 0.003])
+        steps = np.arange(count) - np.maximum.accumulate(np.where(same, 0, np.arange(count)))
+        onset = onset + steps * generator.uniform(0.008, 0.04)
+    sustain = generator.uniform(0.9, 1.06) if program in SUSTAINED else generator.uniform(0.35, 1.15)
+    each = np.clip(generator.normal(1, 0.08, count), 0.7, 1.3)
+    length = np.maximum((voice.offset - voice.onset) * sustain * each, 0.05)
+    base = generator.uniform(45, 105)
+    curve = np.interp(voice.onset, np.arange(0, 80, 4.0), generator.normal(0, 10, 20))
+    velocity = base + curve + 0.3 * (voice.velocity - voice.velocity.mean()) + generator.normal(0, 6, count)
+    pitch = np.where(voice.pitch < 21, voice.pitch + 12, np.where(voice.pitch > 108, voice.pitch - 12, voice.pitch))
+    return make(onset, onset + length, pitch, np.clip(np.rint(velocity), 15, 127))
+
+
+def _manner(
+    played: Notes, part: int, program: int, tuning: float, length_s: float, generator: Generator
+) -> list[Control]:
+    """Gain, tuning, vibrato, glides, swells and pedal of one part."""
+    level = int(np.clip(100 * 10 ** (generator.normal(0, 3.0) / 40), 40, 127))
+    controls = [Control(0.0, part, "control", 7, level)]
+    bend = {0.0: tuning}
+    if program in SUSTAINED and generator.random() < 0.5:
+        times = np.arange(0, length_s, 0.02)
+        depth = generator.uniform(0.05, 0.45) if program not in range(20, 24) else 0.03
+        depths = depth * np.interp(times, np.arange(0, 80, 1.5), generator.uniform(0, 1.2, 54))
+        wave = np.sin(2 * np.pi * generator.uniform(4.2, 7.0) * times + generator.uniform(0, 6.28))
+        bend |= dict(zip(times.tolist(), (tuning + depths * wave).tolist(), strict=True))
+        if generator.random() < 0.5:
+            bend = _glides(bend, played, generator)
+    controls += [Control(time, part, "bend", 0, value) for time, value in bend.items()]
+    if program in SUSTAINED and generator.random() < 0.4:
+        times = np.arange(0, length_s, 0.1)
+        curve = np.interp(times, np.arange(0, 80, 0.8), generator.uniform(70, 127, 100))
+        controls += [Control(float(t), part, "control", 11, int(v)) for t, v in zip(times, curve, strict=True)]
+    if program < 16 and generator.random() < 0.3:
+        changes = np.arange(0.5, length_s, generator.uniform(0.7, 2.5))
+        controls += [Control(float(time), part, "control", 64, 0) for time in changes]
+        controls += [Control(float(time) + 0.08, part, "control", 64, 127) for time in changes]
+    return controls
+
+
+def _glides(bend: dict[float, float], played: Notes, generator: Generator) -> dict[float, float]:
+    """Slides into some notes, over a tenth of a second, from up to a tone away."""
+    times = np.array(list(bend))
+    values = np.array(list(bend.values()))
+    for onset in played.onset[generator.random(len(played)) < 0.25]:
+        since = (times - onset) / generator.uniform(0.04, 0.14)
+        inside = (since >= 0) & (since < 1)
+        values[inside] += generator.uniform(-2.0, 1.0) * (1 - since[inside])
+    return dict(zip(times.tolist(), values.tolist(), strict=True))
+
+
+def _drums(length_s: float, tempo: float, generator: Generator) -> dict[str, NDArray[Any]]:
+    """A pattern on a grid of eighths or sixteenths: bass drum, snare, hi-hat, a cymbal, a tom."""
+    step = generator.uniform(0.16, 0.34) / tempo
+    grid = np.arange(0, length_s - 0.2, step)
+    onset, pitch = [], []
+    for drum, chance in ((36, 0.3), (38, 0.2), (42, 0.6), (46, 0.1), (49, 0.03), (45, 0.05)):
+        pattern = generator.random(16) < chance
+        times = grid[pattern[np.arange(len(grid)) % 16]]
+        onset.append(times)
+        pitch.append(np.full(len(times), drum))
+    starts = np.concatenate(onset)
+    starts = np.maximum(starts + generator.normal(0, 0.006, len(starts)), 0)
+    velocity = np.clip(generator.normal(generator.uniform(40, 90), 12, len(starts)), 10, 127).astype(np.int64)
+    return {"onset": starts, "offset": starts + 0.1, "pitch": np.concatenate(pitch), "velocity": velocity}

@@ -1,0 +1,178 @@
+"""The recipe of the checkpoint `notes`: data, loss, loop, thresholds, export.
+
+    build the data   data.build(...)
+    train            train(...): AdamW, a cosine from 3e-3 to 0 over the steps, six clips of 4.6 s a step, bfloat16
+    choose, export   finish(...): thresholds from the validation set, then export.write(...)
+
+The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss for Dense
+Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights. `train` saves its
+whole state every 250 steps and goes on from there when it is called again.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clefkit import score
+from clefkit.nets.notes import Notes
+from clefkit.notes import make
+from clefkit.train import batches, data
+from clefkit.transcribe.decode import Decoder, Thresholds
+
+CLIPS = 6
+CLIP_FRAMES = 198
+RATE = 3e-3
+WARM_UP = 100
+FRAME_WEIGHTS = (0.65, 0.35)  # of silent and of sounding cells
+VELOCITY_WEIGHT = 0.1
+AVERAGE = 0.998
+SAVE_EVERY = 250
+VALIDATE_EVERY = 500
+FIRST_GUESS = Thresholds(onset=0.4, again=0.4, frame=0.4, sustain=0.3)
+
+
+class State(NamedTuple):
+    """Everything that changes while training."""
+
+    network: Notes
+    average: Notes
+    optimiser: torch.optim.AdamW
+    step: int
+
+
+def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> Iterator[dict[str, Any]]:
+    """Train, or go on training, until `steps` steps are done.
+
+    shards: the folder that `data.build` filled
+    out: where `state.pt` and `log.jsonl` go; what it holds is continued
+    yields: a line of the log every so often: step, loss, and every 500 steps the F-measure on the validation set
+    """
+    torch.set_num_threads(threads)
+    out.mkdir(parents=True, exist_ok=True)
+    learned = [data.load(path) for path in sorted(shards.glob("train-*.npy"))]
+    checked = [data.load(path) for path in sorted(shards.glob("validation-*.npy"))]
+    state = _start(out / "state.pt", seed)
+    losses: list[float] = []
+    began = time.process_time()
+    for step in range(state.step, steps):
+        batch = batches.draw(learned, CLIPS, CLIP_FRAMES, np.random.default_rng([seed, step]))
+        losses.append(_learn(state, batch, step, steps))
+        done = step + 1
+        if done % SAVE_EVERY == 0 or done == steps:
+            _save(out / "state.pt", state._replace(step=done))
+            line: dict[str, Any] = {"step": done, "loss": round(float(np.mean(losses)), 6)}
+            line["cpu_s"] = round(time.process_time() - began, 1)
+            if done % VALIDATE_EVERY == 0 or done == steps:
+                line |= validate(state.average, checked, FIRST_GUESS)
+            losses = []
+            with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(line) + "\n")
+            yield line
+
+
+def loss(logits: Tensor, target: Tensor) -> Tensor:
+    """logits, target: (batch, outputs, frames, pitches) -> a number.
+
+    Sums over pitches, means over frames, so that a sparse target still has a gradient to speak of.
+    """
+    says = torch.sigmoid(logits)
+    distance = (says - target).abs().detach()
+    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    silent, sounding = FRAME_WEIGHTS
+    onset = (entropy[:, 0] * distance[:, 0]).sum(-1).mean()
+    frame = (entropy[:, 1] * distance[:, 1] * (silent + (sounding - silent) * target[:, 1])).sum(-1).mean()
+    velocity = (entropy[:, 2] * target[:, 0]).sum(-1).mean()
+    return onset + frame + VELOCITY_WEIGHT * velocity
+
+
+def predict(network: nn.Module, sound: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(frames, channels, bins), 0 to 255 -> (frames, outputs, pitches), 0 to 1."""
+    network.eval()
+    with torch.inference_mode():
+        whole = torch.from_numpy(sound.astype(np.float32) / 255).permute(1, 0, 2)[None]
+        outputs: NDArray[np.float32] = torch.sigmoid(network(whole))[0].permute(1, 0, 2).numpy()
+    return outputs
+
+
+def validate(network: nn.Module, shards: Sequence[data.Shard], thresholds: Thresholds) -> dict[str, float]:
+    """Note F-measure (50 ms, no offset) by kind of recording and their mean; and false notes a minute of no music."""
+    return measure([(shard, predict_all(network, shard)) for shard in shards], thresholds)
+
+
+def predict_all(network: nn.Module, shard: data.Shard) -> list[NDArray[np.float32]]:
+    """What the network says of each recording of a shard."""
+    spans = zip(shard.first[:-1], shard.first[1:], strict=True)
+    return [predict(network, np.asarray(shard.sound[start:end])) for start, end in spans]
+
+
+def measure(
+    predicted: Sequence[tuple[data.Shard, list[NDArray[np.float32]]]], thresholds: Thresholds
+) -> dict[str, float]:
+    """As `validate`, of what a network said before."""
+    found: dict[str, list[float]] = {}
+    for shard, outputs in predicted:
+        for kind, table, output in zip(shard.kind, shard.notes, outputs, strict=True):
+            decoder = Decoder(thresholds)
+            decoder.push(output)
+            estimate = decoder.finish()
+            if kind == "silence":
+                value = len(estimate) * 60 / data.RECORDING_S
+            else:
+                value = score.compare(make(*table.T), estimate)["note_f1"]
+            found.setdefault(kind, []).append(value)
+    means = {kind.replace(" ", "_"): round(float(np.mean(values)), 4) for kind, values in sorted(found.items())}
+    music = [value for kind, value in means.items() if kind != "silence"]
+    return means | {"f1": round(float(np.mean(music)), 4)}
+
+
+def _learn(state: State, batch: batches.Batch, step: int, steps: int) -> float:
+    state.network.train()
+    for group in state.optimiser.param_groups:
+        group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps))
+    sound = torch.from_numpy(batch.sound).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = state.network(sound)
+    value = loss(logits.float(), torch.from_numpy(batch.target))
+    state.optimiser.zero_grad()
+    value.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 3.0)
+    state.optimiser.step()
+    keep = min(AVERAGE, step / (step + 20))
+    with torch.no_grad():
+        for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - keep)
+    return float(value)
+
+
+def _start(path: Path, seed: int) -> State:
+    """A new state, or the one that was saved."""
+    torch.manual_seed(seed)
+    network = Notes().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval()
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    if not path.is_file():
+        return State(network, average, optimiser, 0)
+    saved = torch.load(path, weights_only=True)
+    network.load_state_dict(saved["network"])
+    average.load_state_dict(saved["average"])
+    optimiser.load_state_dict(saved["optimiser"])
+    return State(network, average, optimiser, int(saved["step"]))
+
+
+def _save(path: Path, state: State) -> None:
+    parts = {name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser")}
+    temporary = path.with_name(path.name + ".part")
+    torch.save(parts | {"step": state.step}, temporary)
+    temporary.replace(path)

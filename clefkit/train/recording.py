@@ -1,0 +1,93 @@
+"""What lies between the instruments and the file: a room, a microphone, noise, a level.
+
+Rooms are made up (early echoes and an exponentially decaying, darkening tail; the direct sound stays where it was), so
+that no measured or simulated response of the project is learned by heart. All linear parts are one multiplication in the
+frequency domain over the whole excerpt.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+def record(dry: Array, rate: int, generator: Generator, speech: Array | None = None) -> Array:
+    """Draw a recording chain and send the sound through it.
+
+    dry: (samples,), float32; the silence of no music is fine
+    speech: somebody who talks meanwhile, at `rate`
+    returns: (samples,), float32, peak between -30 and -1 dB
+    """
+    size = len(dry)
+    padded = 1 << int(np.ceil(np.log2(size + rate)))
+    response = _microphone(padded, rate, generator)
+    if generator.random() < 0.5:
+        response = response * np.fft.rfft(_room(rate, generator), padded)
+    wet = np.fft.irfft(np.fft.rfft(dry, padded) * response, padded)[:size].astype(np.float32)
+    if generator.random() < 0.1:  # driven a little too hard
+        drive = generator.uniform(1, 4) / max(float(np.abs(wet).max()), 1e-6)
+        wet = np.tanh(wet * np.float32(drive))
+    loudness = float(np.sqrt(np.mean(wet**2)))
+    reference = loudness if loudness > 1e-6 else 0.05
+    wet = wet + _noise(size, rate, generator) * np.float32(reference * 10 ** (-generator.uniform(18, 70) / 20))
+    if speech is not None:
+        start = int(generator.integers(0, max(1, size - len(speech))))
+        voice = speech[: size - start]
+        gain = reference * 10 ** (-generator.uniform(12, 30) / 20) / float(np.sqrt(np.mean(voice**2)))
+        wet[start : start + len(voice)] += np.float32(gain) * voice
+    peak = 10 ** (generator.uniform(-30, -1) / 20) if generator.random() < 0.5 else 10 ** (-generator.uniform(1, 6) / 20)
+    return np.asarray(wet * np.float32(peak / max(float(np.abs(wet).max()), 1e-6)), dtype=np.float32)
+
+
+def _microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.complex128]:
+    """A gain over frequency: tilt, two broad bands, sometimes a missing bottom or top."""
+    octaves = np.log2(np.maximum(np.fft.rfftfreq(padded, 1 / rate), 10.0) / 1000)
+    gain_db = generator.normal(0, 1.2) * octaves
+    for _ in range(2):
+        gain_db += generator.normal(0, 4) * np.exp(-(((octaves - generator.uniform(-4, 3)) / 0.7) ** 2))
+    if generator.random() < 0.2:
+        gain_db -= 12 * np.maximum(np.log2(generator.uniform(60, 300) / 1000) - octaves, 0)
+    if generator.random() < 0.2:
+        gain_db -= 12 * np.maximum(octaves - np.log2(generator.uniform(2500, 8000) / 1000), 0)
+    return np.asarray(10 ** (np.clip(gain_db, -60, 18) / 20), dtype=np.complex128)
+
+
+def _room(rate: int, generator: Generator) -> Array:
+    """A response that begins with the direct sound at sample 0, of height 1."""
+    decay_s = float(np.exp(generator.uniform(np.log(0.2), np.log(3.5))))
+    size = int(min(decay_s, 2.5) * rate)
+    time = np.arange(size) / rate
+    tail = generator.standard_normal(size)
+    bright = np.exp(-6.9 * time / decay_s)
+    dull = np.convolve(generator.standard_normal(size), np.ones(8) / 8**0.5, mode="same")  # a gentle low pass
+    tail = tail * np.exp(-6.9 * time / (decay_s * generator.uniform(0.3, 0.7))) + dull * bright
+    predelay = int(generator.uniform(0.001, 0.03) * rate)
+    tail[:predelay] = 0
+    response = tail * np.clip((np.arange(size) - predelay) / (0.02 * rate), 0.05, 1)
+    for _ in range(int(generator.integers(3, 12))):
+        at = int(generator.uniform(0.001, 0.06) * rate)
+        response[min(at, size - 1)] += generator.choice([-1, 1]) * generator.uniform(0.3, 1) * np.abs(tail).max()
+    direct_db = generator.uniform(-8, 14)  # direct to reverberant energy
+    response *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(response**2))
+    response[0] += 1
+    return response.astype(np.float32)
+
+
+def _noise(size: int, rate: int, generator: Generator) -> Array:
+    """Coloured noise of RMS 1, sometimes with mains hum or clicks."""
+    frequency = np.maximum(np.fft.rfftfreq(size, 1 / rate), 20.0)
+    spectrum = np.fft.rfft(generator.standard_normal(size)) * frequency ** -generator.uniform(0, 1.0)
+    noise = np.fft.irfft(spectrum, size)
+    noise /= np.sqrt(np.mean(noise**2))
+    if generator.random() < 0.2:
+        time = np.arange(size) / rate
+        mains = float(generator.choice([50.0, 60.0]))
+        for number in range(1, 8):
+            noise += generator.uniform(0, 1.5) / number * np.sin(2 * np.pi * mains * number * time)
+    if generator.random() < 0.1:
+        clicks = generator.integers(0, size, int(generator.integers(3, 60)))
+        noise[clicks] += generator.uniform(-40, 40, len(clicks))
+    return np.asarray(noise, dtype=np.float32)

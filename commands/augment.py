@@ -1,0 +1,52 @@
+"""`clefkit augment`: the same performance, heard somewhere else."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from clefkit import stream
+from clefkit.errors import UsageError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Noise(StrEnum):
+    white = "white"
+    pink = "pink"
+    hum = "hum"
+    hiss = "hiss"
+    room = "room"
+    street = "street"
+
+
+@stream.command(app)
+def augment(
+    paths: stream.Paths = None,
+    *,
+    common: stream.Common,
+    preset: Annotated[str | None, typer.Option(help="A preset by name, see `clefkit presets`. [default: hall]")] = None,
+    ir: Annotated[str | None, typer.Option(help="Only a room: of a preset, by its own name, or from a file.")] = None,
+    snr: Annotated[float | None, typer.Option(min=-20, max=120, help="Add noise at so many dB below.")] = None,
+    noise: Annotated[Noise, typer.Option(help="Kind of noise for --snr.")] = Noise.pink,
+) -> None:
+    """Move recordings to another room, microphone or phone.
+
+    The notes stay where they were: a file that has a reference gets its own, and the record holds what was drawn.
+    x.wav becomes x.hall-7.wav with --preset hall --seed 7, and x.ir-hall-7.wav with --ir hall.
+
+    \b
+    Examples:
+      clefkit render song.mid | clefkit augment --preset hall --seed 7
+      clefkit augment --ir chapel.wav --snr 30 --noise hum take3.flac
+    """
+    from clefkit import augment as stage
+
+    if preset and ir:
+        raise UsageError("--preset and --ir exclude each other: a preset has its own room")
+    chain = stage.room_chain(ir) if ir else stage.preset_chain(preset or "hall")
+    if snr is not None:
+        chain = stage.with_noise(chain, snr, noise.value)
+    stream.run("augment", paths, common, chain=chain, label=f"{chain['name']}-{common.seed}")
