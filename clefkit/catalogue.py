@@ -65,8 +65,10 @@ def _installation() -> Iterator[tuple[str, str, str]]:
     for name, path in sorted(fonts.items()):
         yield "soundfont", "yes", f"{name} ({_size(path)})"
     yield _default_soundfont()
-    for name in sorted(registry.models()):
-        yield _checkpoint(name)
+    names = sorted(registry.models())
+    yield from map(_checkpoint, names)
+    if not names:
+        yield "checkpoint", "no", "none: the package is incomplete, install it again"
     yield (
         "presets",
         "yes" if registry.presets() else "no",

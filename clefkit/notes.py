@@ -116,6 +116,13 @@ def _column(values: ArrayLike | None, default: int, count: int) -> NDArray[np.in
     return np.full(count, default, np.int64) if values is None else np.asarray(values, dtype=np.int64).reshape(-1)
 
 
+def take(notes: Notes, chosen: NDArray[Any]) -> Notes:
+    """Some of the notes, by a mask or by indices."""
+    columns = (notes.onset, notes.offset, notes.pitch, notes.velocity, notes.part)
+    picked = (column[chosen] for column in columns)
+    return Notes(*picked, notes.parts, None if notes.ids is None else notes.ids[chosen])
+
+
 def read(path: Path) -> Notes:
     """Read notes from `.jsonl` or `.mid`. A MIDI part is one (track, channel, program).
 

@@ -25,14 +25,22 @@ from clefkit.errors import ClefkitError, UsageError
 from clefkit.work import Item, Job, Outcome
 
 Paths = Annotated[
-    list[str] | None, typer.Argument(help="Input files. None, or '-': one path a line on stdin.", show_default=False)
+    list[str] | None,
+    typer.Argument(metavar="[FILE]...", help="Inputs. None, or '-': one path a line on stdin.", show_default=False),
 ]
 
 OPTIONS: dict[str, Any] = {
-    "out": Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results, or a file for one input.")],
-    "seed": Annotated[int, typer.Option(min=0, help="Where chance starts: the same seed, the same bytes.")],
-    "jobs": Annotated[int, typer.Option("--jobs", "-j", min=0, help="Workers; 0 is one a core. Changes no result.")],
-    "time_limit": Annotated[float, typer.Option(min=0.1, help="Seconds that one file may take.")],
+    "out": Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="PATH", help="Folder for the results, or a file for one input."),
+    ],
+    "seed": Annotated[
+        int, typer.Option(min=0, metavar="N", help="Where chance starts: the same seed, the same bytes.")
+    ],
+    "jobs": Annotated[
+        int, typer.Option("--jobs", "-j", min=0, metavar="N", help="Workers; 0 is one a core. Changes no result.")
+    ],
+    "time_limit": Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="Seconds that one file may take.")],
     "force": Annotated[bool, typer.Option("--force", "-f", help="Replace files that clefkit did not make.")],
     "null": Annotated[bool, typer.Option("--null", "-0", help="Paths in and out end in NUL instead of newline.")],
     "json": Annotated[bool, typer.Option("--json", help="Print JSON Lines.")],

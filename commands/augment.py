@@ -27,9 +27,15 @@ def augment(
     paths: stream.Paths = None,
     *,
     common: stream.Common,
-    preset: Annotated[str | None, typer.Option(help="A preset by name, see `clefkit presets`. [default: hall]")] = None,
-    ir: Annotated[str | None, typer.Option(help="Only a room: of a preset, by its own name, or from a file.")] = None,
-    snr: Annotated[float | None, typer.Option(min=-20, max=120, help="Add noise at so many dB below.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A preset by name, see `clefkit presets`. [default: hall]")
+    ] = None,
+    ir: Annotated[
+        str | None, typer.Option(metavar="ROOM", help="Only a room: of a preset, by its own name, or from a file.")
+    ] = None,
+    snr: Annotated[
+        float | None, typer.Option(min=-20, max=120, metavar="DB", help="Add noise at so many dB below.")
+    ] = None,
     noise: Annotated[Noise, typer.Option(help="Kind of noise for --snr.")] = Noise.pink,
 ) -> None:
     """Move recordings to another room, microphone or phone.
@@ -43,10 +49,11 @@ def augment(
       clefkit augment --ir chapel.wav --snr 30 --noise hum take3.flac
     """
     from clefkit import augment as stage
+    from clefkit import registry
 
     if preset and ir:
         raise UsageError("--preset and --ir exclude each other: a preset has its own room")
-    chain = stage.room_chain(ir) if ir else stage.preset_chain(preset or "hall")
+    chain = stage.room_chain(ir) if ir else registry.preset(preset or "hall")
     if snr is not None:
         chain = stage.with_noise(chain, snr, noise.value)
     stream.run("augment", paths, common, chain=chain, label=f"{chain['name']}-{common.seed}")

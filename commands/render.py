@@ -22,8 +22,10 @@ def render(
     paths: stream.Paths = None,
     *,
     common: stream.Common,
-    soundfont: Annotated[str | None, typer.Option(help="A file, or the name of an installed one.")] = None,
-    rate: Annotated[int, typer.Option(min=11025, max=96000, help="Samples a second.")] = 44100,
+    soundfont: Annotated[
+        str | None, typer.Option(metavar="FONT", help="A file, or the name of an installed one.")
+    ] = None,
+    rate: Annotated[int, typer.Option(min=11025, max=96000, metavar="HZ", help="Samples a second.")] = 44100,
     kind: Annotated[Kind, typer.Option("--format", help="Kind of sound file.")] = Kind.wav,
     stems: Annotated[bool, typer.Option("--stems", help="Also one file for each part.")] = False,
     repeats: Annotated[bool, typer.Option(help="Play what is repeated.")] = True,

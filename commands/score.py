@@ -17,10 +17,16 @@ def score(
     paths: stream.Paths = None,
     *,
     common: stream.Common,
-    ref: Annotated[Path | None, typer.Option(help="The reference, or a folder with references of the same names.")] = None,
-    minimum: Annotated[list[str] | None, typer.Option("--min", help="MEASURE=VALUE that the mean must reach.")] = None,
-    minimum_each: Annotated[list[str] | None, typer.Option("--min-each", help="The same for every file.")] = None,
-    expect: Annotated[int | None, typer.Option(min=0, help="So many files must be measured.")] = None,
+    ref: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The reference, or a folder with references of the same names.")
+    ] = None,
+    minimum: Annotated[
+        list[str] | None, typer.Option("--min", metavar="MEASURE=VALUE", help="What the mean must reach.")
+    ] = None,
+    minimum_each: Annotated[
+        list[str] | None, typer.Option("--min-each", metavar="MEASURE=VALUE", help="The same for every file.")
+    ] = None,
+    expect: Annotated[int | None, typer.Option(min=0, metavar="N", help="So many files must be measured.")] = None,
 ) -> None:
     """Compare notes (.mid, .jsonl) with their reference: precision, recall and F-measure of notes and frames.
 

@@ -16,7 +16,9 @@ def transcribe(
     paths: stream.Paths = None,
     *,
     common: stream.Common,
-    model: Annotated[str, typer.Option(help="A checkpoint by name; without a number its highest version.")] = "notes",
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="A checkpoint by name; without a number its highest version.")
+    ] = "notes",
 ) -> None:
     """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid).
 

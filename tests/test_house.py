@@ -69,16 +69,27 @@ def test_files_are_of_readable_size(path: Path) -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
 def test_command_files_hold_options_and_one_call(path: Path) -> None:
-    assert {name.split(".")[0] for name in imports(path, top_only=True)} <= {"__future__", "enum", "pathlib", "typing", "typer", "clefkit"}
+    assert {name.split(".")[0] for name in imports(path, top_only=True)} <= {
+        "__future__",
+        "enum",
+        "pathlib",
+        "typing",
+        "typer",
+        "clefkit",
+    }
     assert {name for name in imports(path, top_only=True) if name.startswith("clefkit.")} <= {
-        "clefkit.stream", "clefkit.errors", "clefkit.errors.UsageError",
+        "clefkit.stream",
+        "clefkit.errors",
+        "clefkit.errors.UsageError",
     }
 
 
 def test_only_stream_report_and_cli_speak() -> None:
     for path in LIBRARY:
         if area(path) not in {"stream", "report", "cli"}:
-            calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+            calls = [
+                node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+            ]
             assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"], path
 
 
@@ -106,7 +117,9 @@ def test_man_pages_are_fresh() -> None:
     assert written == manual.pages(), "run `make man`"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in cli.TABLE)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in cli.TABLE)], ids=" ".join
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys
@@ -134,11 +147,24 @@ def test_presets_and_models_hold_no_python() -> None:
 
 @pytest.mark.slow
 def test_wheel_adds_one_name_and_all_data(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert {name.split("/")[0] for name in names} - {"clefkit"} == {next(tmp_path.glob("*.whl")).name.rsplit("-", 3)[0] + ".dist-info"}
+    assert {name.split("/")[0] for name in names} - {"clefkit"} == {
+        next(tmp_path.glob("*.whl")).name.rsplit("-", 3)[0] + ".dist-info"
+    }
     for folder, pattern in (("models", "*/*"), ("presets", "*.toml"), ("presets", "rooms/*"), ("commands", "*.py")):
         for path in (ROOT / folder).glob(pattern):
             assert f"clefkit/{path.relative_to(ROOT).as_posix()}" in names

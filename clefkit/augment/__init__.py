@@ -17,7 +17,7 @@ from clefkit import audio, notes, record, registry
 from clefkit.audio import Audio
 from clefkit.augment import chain as chains
 from clefkit.augment import rooms
-from clefkit.errors import InputError
+from clefkit.errors import InputError, UsageError
 from clefkit.record import Product, Source
 from clefkit.registry import Asset
 
@@ -29,7 +29,7 @@ def apply(sound: Audio, preset: dict[str, Any] | str, rng: Generator) -> tuple[A
     """The sound through a preset, by name or as plain data, true peak under -1 dB; and its clock.
 
     sound: (channels, samples), float32, one or two channels
-    raises: InputError when the preset is wrong; MissingError when it, or a room, is not there
+    raises: InputError when the preset is wrong; UsageError when there is none of that name
     """
     data = registry.preset(preset) if isinstance(preset, str) else preset
     heard, clock = chains.apply(sound, chains.draw(data, rng))
@@ -39,7 +39,7 @@ def apply(sound: Audio, preset: dict[str, Any] | str, rng: Generator) -> tuple[A
 def room_chain(name: str) -> dict[str, Any]:
     """The rooms of a preset alone, one room by its name, or the impulse response in a file.
 
-    raises: MissingError when there is none of that name; InputError when the preset has no room, or the file is no
+    raises: UsageError when there is none of that name, or the preset has no room; InputError when the file is no
         impulse response
     """
     path = Path(name)
@@ -47,12 +47,14 @@ def room_chain(name: str) -> dict[str, Any]:
         preset = registry.preset(name)
         effects = [effect for effect in preset.get("effect", []) if effect.get("kind") == "room"]
         if not effects:
-            raise InputError(f"preset {name} has no room in it")
+            raise UsageError(f"preset {name} has no room in it")
         return {"name": f"ir-{name}", "sha256": preset["sha256"], "effect": effects}
     if path.is_file():
         rooms.load(path)
         asset = Asset("room", path.stem, path, record.sha256(path))
         return {"name": f"ir-{path.stem}", "sha256": asset.sha256, "effect": [{"kind": "room", "file": asset}]}
+    if name not in registry.rooms():
+        raise UsageError(f"no preset, room or sound file {name!r}: `clefkit presets` lists the presets")
     asset = registry.room(name)
     return {"name": f"ir-{name}", "sha256": asset.sha256, "effect": [{"kind": "room", "room": name}]}
 

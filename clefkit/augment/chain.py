@@ -84,7 +84,7 @@ def check(preset: dict[str, Any]) -> None:
 def apply(sound: Audio, drawn: Drawn) -> tuple[Audio, dict[str, float]]:
     """The sound through the effects, and its clock. Longer than before by the tail of its rooms; peaks are not held.
 
-    raises: InputError when a room response is not the one drawn, or is none; MissingError when it has gone
+    raises: InputError when a room response is not the one drawn, or is none; UsageError when it has gone
     """
     for numbers in drawn:
         settings = {key: value for key, value in numbers.items() if key != "kind"}

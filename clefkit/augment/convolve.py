@@ -7,6 +7,8 @@ correlation, 1966).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from clefkit.audio import Samples
@@ -51,8 +53,8 @@ def convolve(samples: Samples, response: Samples, lead: int = 0, length: int | N
 
 def _transform_size(taps: int, total: int) -> int:
     """A power of two of 2.5 responses or more, but no more than the whole needs."""
-    size = max(SHORTEST_TRANSFORM, 2 ** int(np.ceil(np.log2(2.5 * taps))))
-    return min(size, 2 ** int(np.ceil(np.log2(total + taps))))
+    size = max(SHORTEST_TRANSFORM, 1 << math.ceil(math.log2(2.5 * taps)))
+    return min(size, 1 << math.ceil(math.log2(total + taps)))
 
 
 def _fill(row: Samples, samples: Samples, start: int) -> None:

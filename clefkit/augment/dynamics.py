@@ -52,10 +52,13 @@ def _frame_rms(sound: Audio, frame: int) -> NDArray[np.float64]:
 
 def _frame_peaks(sound: Audio, frame: int) -> NDArray[np.float64]:
     starts = np.arange(0, sound.samples.shape[1], frame)
-    return np.max([_reduced(np.maximum, channel, starts, square=False) for channel in sound.samples], axis=0)
+    peaks = [_reduced(np.maximum, channel, starts, square=False) for channel in sound.samples]
+    return np.asarray(np.max(peaks, axis=0), np.float64)
 
 
-def _reduced(reducer: np.ufunc, channel: NDArray[np.float32], starts: NDArray[np.int64], *, square: bool) -> NDArray[np.float64]:
+def _reduced(
+    reducer: np.ufunc, channel: NDArray[np.float32], starts: NDArray[np.int64], *, square: bool
+) -> NDArray[np.float64]:
     """The frames' sums or maxima of |x| or x squared, a stretch at a time to save memory. returns: (frames,)"""
     parts = []
     for first in range(0, len(starts), FRAMES_AT_ONCE):

@@ -9,7 +9,7 @@ level is the mean power of the rest, in dB relative to full scale, where a sine 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clefkit.audio import Audio
 
@@ -46,15 +46,15 @@ def frame_powers(sound: Audio) -> NDArray[np.float64]:
     frames = np.lib.stride_tricks.sliding_window_view(sound.samples, size, axis=1)[:, :: size // 2]
     powers = np.empty(frames.shape[1])
     for first in range(0, len(powers), FRAMES_AT_ONCE):
-        spectrum = fft.rfft(frames[:, first : first + FRAMES_AT_ONCE] * window, axis=-1)
+        spectrum = np.asarray(fft.rfft(frames[:, first : first + FRAMES_AT_ONCE] * window, axis=-1))
         energy = spectrum.real**2 + spectrum.imag**2
         powers[first : first + FRAMES_AT_ONCE] = (energy @ curve.astype(np.float32)).mean(axis=0)
     return powers
 
 
-def a_weighting(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
+def a_weighting(frequencies: ArrayLike) -> NDArray[np.float64]:
     """The A curve as a factor of amplitude, 1 at 1 kHz. frequencies: (n,), Hz; returns: (n,)"""
-    square = frequencies**2
+    square = np.asarray(frequencies, np.float64) ** 2
     top = 12194.217**2 * square**2
     low = (square + 20.598997**2) * np.sqrt((square + 107.65265**2) * (square + 737.86223**2))
     return top / (low * (square + 12194.217**2)) * 10 ** (2.0 / 20)

@@ -10,7 +10,7 @@ seconds; `hum-50` and `hum-60` are the mains with its harmonics, odd ones strong
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,15 +22,17 @@ from clefkit.augment import convolve, level, settings
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+Corners = Sequence[tuple[float, float]]
+
 # (Hz, dB) at corners, straight lines in logarithm between them.
-SPECTRA: dict[str, list[tuple[float, float]]] = {
+SPECTRA: dict[str, Corners] = {
     "white": [(20, 0), (20_000, 0)],
     "pink": [(20, 0), (20_480, -30.1)],
     "hiss": [(20, -30), (200, -14), (1000, -8), (4000, 0), (12_000, 2), (20_000, -12)],
     "room": [(20, 0), (60, 0), (250, -11), (1000, -23), (4000, -35), (16_000, -48)],
     "street": [(20, -8), (60, 0), (250, -8), (1000, -13), (2500, -22), (8000, -40), (20_000, -60)],
 }
-PASSING = [(20, -4), (50, 0), (120, -2), (500, -9), (1200, -9), (3000, -19), (10_000, -38), (20_000, -60)]
+PASSING: Corners = [(20, -4), (50, 0), (120, -2), (500, -9), (1200, -9), (3000, -19), (10_000, -38), (20_000, -60)]
 MAINS_HZ = {"hum-50": 50.0, "hum-60": 60.0}
 KINDS = (*SPECTRA, *MAINS_HZ)
 
@@ -80,7 +82,7 @@ def blocks(kind: str, seed: int, shape: tuple[int, ...], rate: int) -> Iterator[
         yield from _coloured(SPECTRA[kind], rng, shape, rate)
 
 
-def _coloured(corners: list[tuple[float, float]], rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
+def _coloured(corners: Corners, rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
     """White noise through a filter of that spectrum."""
     taps = _filter(corners, rate)
     before = rng.standard_normal((shape[0], TAPS - 1), np.float32)
@@ -91,7 +93,7 @@ def _coloured(corners: list[tuple[float, float]], rng: Generator, shape: tuple[i
         yield convolve.convolve(joined, taps, lead=TAPS - 1, length=white.shape[1])
 
 
-def _filter(corners: list[tuple[float, float]], rate: int) -> Samples:
+def _filter(corners: Corners, rate: int) -> Samples:
     """Linear-phase taps that give white noise this spectrum and an A-weighted level of 0 dB. returns: (1, TAPS)"""
     frequencies = np.fft.rfftfreq(TAPS, 1 / rate)
     hertz, decibels = np.array(corners).T
@@ -100,14 +102,15 @@ def _filter(corners: list[tuple[float, float]], rate: int) -> Samples:
     taps = np.roll(np.fft.irfft(shape, TAPS), TAPS // 2) * np.hanning(TAPS)
     weighted = np.abs(np.fft.rfft(taps)) * level.a_weighting(frequencies)
     power = (2 * (weighted**2).sum() - weighted[0] ** 2 - weighted[-1] ** 2) / TAPS
-    return (taps / np.sqrt(power)).astype(np.float32)[None, :]
+    return np.asarray(taps / np.sqrt(power), np.float32)[None, :]
 
 
 def _hum(mains_hz: float, rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
     """Harmonics that fall by 3 to 9 dB an octave, the even ones weaker, at a frequency that is a little off."""
     frequency = mains_hz + rng.uniform(-MAINS_WANDER_HZ, MAINS_WANDER_HZ)
     number = np.arange(1, HARMONICS + 1)
-    decibels = -rng.uniform(3, 9) * np.log2(number) - rng.uniform(3, 12) * (number % 2 == 0) + rng.normal(0, 3, HARMONICS)
+    decibels = rng.normal(0, 3, HARMONICS) - rng.uniform(3, 9) * np.log2(number)
+    decibels -= rng.uniform(3, 12) * (number % 2 == 0)
     strength = 10 ** (decibels / 20) * (number * frequency < rate / 2)
     power = (strength**2 / 2 * level.a_weighting(number * frequency) ** 2).sum()
     weights = (strength / np.sqrt(power) * np.exp(2j * np.pi * rng.random(HARMONICS))).astype(np.complex64)

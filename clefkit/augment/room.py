@@ -1,8 +1,8 @@
 """The sound in a room: convolution with an impulse response.
 
 The direct sound stays where it was, at the level it had (see `rooms`); the room is added after it, and the output is
-longer by the room's tail. `distance_gain_db` moves the listener nearer (positive) or away: it is the level of the direct
-sound against the rest. A stereo response makes stereo of mono; a mono response keeps the channels.
+longer by the room's tail. `distance_gain_db` moves the listener nearer (positive) or away: it is the level of the
+direct sound against the rest. A stereo response makes stereo of mono; a mono response keeps the channels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
 
 def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
-    """raises: InputError when the response is not the one drawn; MissingError when there is no such room"""
+    """raises: InputError when the response is not the one drawn; UsageError when there is no such room"""
     path = Path(numbers["file"]) if "file" in numbers else registry.room(numbers["room"]).path
     response = rooms.response(path, numbers["sha256"], sound.rate)
     response = rooms.nearer(response, numbers["distance_gain_db"], sound.rate)

@@ -2,8 +2,8 @@
 
 The direct sound is the first arrival within 10 dB of the strongest, in whichever channel it comes first; reflections
 that focus may be stronger than it. Of peaks within 4 samples, as a band-limited arrival has them, the highest is meant.
-Its place and height are read between samples (16 times oversampled), its place is
-then rounded, so the sound moves by at most half a sample. Both channels are scaled alike.
+Its place and height are read between samples (16 times oversampled), its place is then rounded, so the sound moves by
+at most half a sample. Both channels are scaled alike.
 The tail ends where the energy still to come is 60 dB below the whole (Schroeder, New method of measuring reverberation
 time, 1965), and after ten seconds at the latest.
 """
@@ -66,7 +66,7 @@ def load(path: Path) -> Audio:
     except InputError as error:
         raise InputError(f"the room response {path.name}: {error}") from error
     if sound.duration_s > LONGEST_FILE_S:
-        raise InputError(f"the room response {path.name} is longer than {LONGEST_FILE_S:.0f} s: give one room's response")
+        raise InputError(f"the room response {path.name} is longer than {LONGEST_FILE_S:.0f} s: cut it to one")
     if np.abs(sound.samples).max() < SILENCE:
         raise InputError(f"the room response {path.name} is silent")
     return sound
@@ -109,6 +109,7 @@ def _first_peak(channel: NDArray[np.float32], first: int, threshold: float) -> A
     inside = channel[max(begin, 0) : end]
     window[max(-begin, 0) : max(-begin, 0) + len(inside)] = inside
     spectrum = np.fft.rfft(window)
+    spectrum[-1] /= 2  # at half the rate, where the finer spectrum has two bins for this one
     fine = np.abs(np.fft.irfft(spectrum, len(window) * OVERSAMPLING)) * OVERSAMPLING
     rising, falling = fine[1:-1] >= fine[:-2], fine[1:-1] > fine[2:]
     peaks = np.flatnonzero(rising & falling & (fine[1:-1] >= threshold)) + 1
@@ -126,8 +127,7 @@ def _without_end(samples: Samples, rate: int) -> Samples:
     left = np.cumsum(energy[::-1])[::-1]
     keep = int(np.count_nonzero(left > left[0] * 10 ** (TAIL_DB / 10)))
     keep = min(keep, round(LONGEST_TAIL_S * rate))
-    fade = min(round(FADE_S * rate), keep // 4)
-    cut = samples[:, :keep].copy()
-    if keep < samples.shape[1]:
-        cut[:, keep - fade :] *= np.cos(np.linspace(0, np.pi / 2, fade)).astype(np.float32)
+    cut = samples[:, : keep + round(FADE_S * rate)].copy()
+    fade = cut.shape[1] - keep
+    cut[:, keep:] *= np.cos(np.linspace(0, np.pi / 2, fade)).astype(np.float32)
     return cut

@@ -87,7 +87,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _names(key: str, setting: Name, given: Mapping[str, Any]) -> list[str]:
-    value = given.get(key)
+    if key not in given:
+        raise InputError(f"{key} is missing: give a name or a list of names")
+    value = given[key]
     names = list(value) if isinstance(value, list | tuple) else [value]
     known = setting.known()
     for name in names:

@@ -15,6 +15,7 @@ from lxml import etree
 from clefkit.errors import InputError
 from clefkit.notation.container import xml_bytes
 from clefkit.notation.model import Dynamic, Part, Pedal, Score, Tempo, Wedge
+from clefkit.notation.musicxml_directions import WORD
 from clefkit.notation.musicxml_part import Found, PartReader, whole
 
 ROOTS = ("score-partwise", "score-timewise")
@@ -129,12 +130,11 @@ def _assemble(parts: list[Part], found: Found) -> Score:
 
 
 def _tempos(found: Found, starts: list[Fraction]) -> list[Tempo]:
-    """One tempo for each onset: a playback tempo goes before a metronome mark, and that before a word."""
+    """One tempo for each onset: a playback tempo goes before a metronome mark. Words count only without any of these."""
+    numbers = any(rank > WORD for _, _, rank, _ in found.tempos)
     best: dict[Fraction, tuple[int, float]] = {}
     for measure, at, rank, value in found.tempos:
         onset = starts[measure] + at
-        if onset not in best or rank > best[onset][0]:
+        if (rank > WORD or not numbers) and (onset not in best or rank > best[onset][0]):
             best[onset] = (rank, value)
     return [Tempo(onset, best[onset][1]) for onset in sorted(best)]
-
-

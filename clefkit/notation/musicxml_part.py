@@ -18,6 +18,7 @@ from clefkit.notation.words import Jump
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 DRUM_LINES = {"D4": 44, "E4": 36, "F4": 36, "G4": 43, "A4": 41, "B4": 47, "C5": 38, "D5": 45, "E5": 48, "F5": 51, "G5": 42, "A5": 49}
 SNARE = 38
+ROUNDING = Fraction(1, 32)  # quarters
 LOUD = 90  # MusicXML counts dynamics in percent of velocity 90
 NUMBER = re.compile(r"\s*[+-]?\d{1,9}(\.\d{1,9})?\s*\Z", re.ASCII)
 
@@ -61,6 +62,8 @@ class PartReader:
         self.place = -1  # index of the measure
         self.cursor = Fraction(0)
         self.chord_onset = Fraction(0)
+        self.sounds_until = Fraction(0)  # in this measure
+        self.voice_ends: dict[str, Fraction] = {}  # in this measure, rests too
         self.divisions = Fraction(1)
         self.shift: dict[str, int] = {}  # staff -> semitones from written to sounding; "" for all
         self.count = 0  # notes in this measure
@@ -78,8 +81,9 @@ class PartReader:
     def measure(self, written: str, element: Any) -> None:
         """Read the next measure. element: its XML, or this part's share of it in a timewise file."""
         self.place += 1
-        self.cursor = self.chord_onset = furthest = Fraction(0)
+        self.cursor = self.chord_onset = self.sounds_until = furthest = Fraction(0)
         self.count = 0
+        self.voice_ends.clear()
         if self.place == len(self.found.measures):
             self.found.measures.append(Measure(written, self.place, time=self.time, key=self.key))
         for child in element:
@@ -89,9 +93,20 @@ class PartReader:
                 furthest = max(furthest, self.cursor)
         if self.ending:
             self.current.endings |= self.ending
-        if furthest > self.current.length:
-            self.current.length = furthest
+        self.current.length = max(self.current.length, self._length(furthest))
         directions.close_measure(self)
+
+    def _length(self, furthest: Fraction) -> Fraction:
+        """The length of this part's measure: that of its content, with two exceptions.
+
+        Programs round, so a 128th more or less than the time signature is the signature. And they fill tuplets with rests
+        that are too long: past the signature rests count only when every voice that fills the measure has them.
+        """
+        signature = Fraction(4 * self.time[0], self.time[1])
+        if furthest < signature - ROUNDING or self.sounds_until > signature + ROUNDING:
+            return furthest
+        full = min((end for end in self.voice_ends.values() if end >= signature - ROUNDING), default=signature)
+        return signature if abs(full - signature) <= ROUNDING else full
 
     def finish(self) -> None:
         """After the last measure: end what stayed open."""
@@ -134,6 +149,7 @@ class PartReader:
         else:
             onset = self.chord_onset = self.cursor
             self.cursor += duration
+            self.voice_ends[_voice(children)] = self.cursor
         if "notations" in children:
             directions.of_note(self, children["notations"], onset)
         if "rest" in children or "cue" in children or (duration == 0 and grace is None):
@@ -143,11 +159,11 @@ class PartReader:
             self._add(element, children, onset, duration, pitch)
 
     def _add(self, element: Any, children: dict[str, Any], onset: Fraction, duration: Fraction, pitch: float) -> None:
+        self.sounds_until = max(self.sounds_until, onset + duration)
         self.count += 1
         note = Note(self._id(element.get("id")), self.index, self.place, onset, duration, pitch)
         note.chord = "chord" in children
-        if "voice" in children:
-            note.voice = (children["voice"].text or "1").strip()
+        note.voice = _voice(children)
         if "staff" in children:
             note.staff = whole(children["staff"].text) or 1
         if "tie" in children or "notations" in children:
@@ -190,6 +206,10 @@ class PartReader:
         place = children["unpitched"]
         line = (place.findtext("display-step") or "") + (place.findtext("display-octave") or "")
         return DRUM_LINES.get(line, SNARE)
+
+
+def _voice(children: dict[str, Any]) -> str:
+    return (children["voice"].text or "1").strip() if "voice" in children else "1"
 
 
 def _mark(note: Note, element: Any, children: dict[str, Any]) -> None:

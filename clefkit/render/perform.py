@@ -25,6 +25,7 @@ DEFAULT_TEMPO = 120.0
 LONGEST_S = 2 * 3600
 MOST_NOTES = 1_000_000
 SAME_S = 1e-6  # times that differ by rounding only
+TIE_SLACK_S = 0.03  # sources round tuplets, so the ends of a tie may miss each other
 UNISON_S = 1e-3
 SHORTEST_S = 0.005
 LENGTHS = {"staccatissimo": 0.3, "spiccato": 0.4, "staccato": 0.5, "detached-legato": 0.75}
@@ -148,7 +149,7 @@ class _Ties:
         key = (event.part, event.pitch)
         waiting = self.waiting[key]
         if note.tie_stop:
-            fits = [held for held in waiting if abs(held.offset - event.onset) < SAME_S]
+            fits = [held for held in waiting if abs(held.offset - event.onset) < TIE_SLACK_S]
             same_voice = [held for held in fits if held.voice == event.voice]
             if fits:
                 held = (same_voice or fits)[0]
@@ -157,7 +158,7 @@ class _Ties:
                     waiting.remove(held)
                 return
         if note.tie_start:
-            self.waiting[key] = [held for held in waiting if held.offset > event.onset - SAME_S] + [event]
+            self.waiting[key] = [held for held in waiting if held.offset > event.onset - TIE_SLACK_S] + [event]
         elif note.marks:
             length = min((LENGTHS[mark] for mark in note.marks if mark in LENGTHS), default=1.0)
             event.offset = event.onset + length * (event.offset - event.onset)

@@ -9,7 +9,7 @@ Drum parts are left out on both sides: their pitches name instruments. So a file
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from clefkit.errors import InputError
 from clefkit.score.totals import MEASURES, check, summary
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clefkit.notes import Notes
     from clefkit.record import Source
 
-__all__ = ["COLUMNS", "MEASURES", "PROTOCOL", "Column", "check", "compare", "measure", "summary"]
+__all__ = ["COLUMNS", "MEASURES", "PROTOCOL", "check", "compare", "measure", "summary"]
 
 PROTOCOL = (
     "mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %; frames 10 ms, onset <= time < offset; no drums"
@@ -28,23 +28,16 @@ LONGEST_S = 1_000_000.0
 PITCHES = (-100.0, 300.0)
 
 
-class Column(NamedTuple):
-    """A column of the table for people: which key of a row, under what header, in what format."""
-
-    key: str
-    header: str
-    format: str
-
-
+# what a table shows of a row
 COLUMNS = (
-    Column("file", "file", "s"),
-    Column("note_precision", "precision", ".3f"),
-    Column("note_recall", "recall", ".3f"),
-    Column("note_f1", "F1", ".3f"),
-    Column("note_offset_f1", "F1 with offsets", ".3f"),
-    Column("frame_f1", "frame F1", ".3f"),
-    Column("ref_notes", "reference notes", "d"),
-    Column("est_notes", "estimated notes", "d"),
+    "file",
+    "note_precision",
+    "note_recall",
+    "note_f1",
+    "note_offset_f1",
+    "frame_f1",
+    "ref_notes",
+    "est_notes",
 )
 
 

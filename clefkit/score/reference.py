@@ -105,14 +105,15 @@ def _moved(time_s: Seconds, clock: dict[str, Any]) -> Seconds:
 
     Before the first and after the last point time goes on as fast as between the two that are next.
     """
+    damaged = InputError("a clock in the records that lead to its reference is damaged: give --ref")
     try:
         if "points" not in clock:
             return np.asarray(float(clock["offset_s"]) + float(clock["rate"]) * time_s)
         before, after = np.asarray(clock["points"], dtype=np.float64).T
-        if len(before) < 2 or np.any(np.diff(before) <= 0):  # noqa: PLR2004 a line needs two points
-            raise ValueError
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError("a clock in the records that lead to its reference is damaged: give --ref") from error
+        raise damaged from error
+    if len(before) < 2 or not np.all(np.diff(before) > 0):
+        raise damaged
     segment = np.clip(np.searchsorted(before, time_s, side="right") - 1, 0, len(before) - 2)
     slope = np.diff(after) / np.diff(before)
     return np.asarray(after[segment] + slope[segment] * (time_s - before[segment]))

@@ -60,7 +60,7 @@ def check(
             raise InputError(f"no measure is called {key}: there are {', '.join(MEASURES)}")
     unmet = []
     if expect is not None and len(rows) != expect:
-        unmet.append(f"{len(rows)} files were measured, {expect} were expected")
+        unmet.append(f"{len(rows)} measured, where {expect} files were expected")
     if (minimum or minimum_each) and not rows:
         return [*unmet, "a threshold was given, but nothing was measured"]
     mean = summary(rows, missing)["mean"]

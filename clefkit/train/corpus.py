@@ -21,8 +21,6 @@ import numpy as np
 from clefkit import notes
 from clefkit.errors import ClefkitError
 
-SPLITS = ("train", "validation", "test")
-
 # upper ends of the hash range (0 to 1) of test and validation; the rest is train
 SHARES = {"string-quartets": (0.25, 0.33), "lieder": (0.04, 0.06)}
 

@@ -30,6 +30,8 @@ Array = NDArray[np.float32]
 
 RECORDING_S = 45.0
 PER_SHARD = 32
+OWN_GAIN = 0.25  # brings instruments of `timbres` to the level of a soundfont
+COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.4, "pop909": 0.3}  # how often a work of each is played
 SPLIT_NUMBER = {"train": 0, "validation": 1}
 COLUMNS = ("onset", "offset", "pitch", "velocity")
 
@@ -62,12 +64,12 @@ def build(data: Path, out: Path, fonts: Sequence[Path], shards: dict[str, int], 
     works = corpus.read(data, out / "corpus.npz")
     _write_manifest(out, fonts, shards, seed, len(works))
     for split, count in shards.items():
-        chosen = [work.notes for work in works if work.split == split]
+        chosen = {name: _of_collection(works, split, name) for name in COLLECTIONS}
         for number in range(count):
             name = f"{split}-{number:03d}"
             if not (out / f"{name}.npz").is_file():
                 _write_shard(out / name, _recordings(chosen, data, fonts, [seed, SPLIT_NUMBER[split], number]))
-                yield f"{name}: built from {len(chosen)} works"
+                yield f"{name}: built from {sum(map(len, chosen.values()))} works"
 
 
 def load(path: Path) -> Shard:
@@ -106,7 +108,7 @@ def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, str]]) -> 
 
 
 def _recordings(
-    works: list[Notes], data: Path, fonts: Sequence[Path], seed: list[int]
+    works: dict[str, list[Notes]], data: Path, fonts: Sequence[Path], seed: list[int]
 ) -> Iterator[tuple[Array, Notes, str]]:
     speech = _speech(data)
     for number in range(PER_SHARD):
@@ -117,7 +119,7 @@ def _recordings(
             dry, notes = _nothing(generator), make([], [], [])
             said = speech if generator.random() < 0.5 else None
         else:
-            piece = _long_enough(works, generator)
+            piece = _piece(works, generator)
             chosen = arrange.arrange(piece, RECORDING_S - 2, generator, held_back=kind == "held back")
             dry, notes = _sound(chosen, kind, data, fonts, validation, generator)
             said = speech if generator.random() < 0.02 else None
@@ -131,11 +133,15 @@ def _kind(number: int, validation: bool, generator: Generator) -> str:
     return str(generator.choice(["font", "made up", "real", "silence"], p=[0.72, 0.15, 0.1, 0.03]))
 
 
-def _long_enough(works: list[Notes], generator: Generator) -> Notes:
-    while True:
-        piece = works[int(generator.integers(len(works)))]
-        if len(piece) > 40 and not all(part.drums for part in piece.parts):
-            return piece
+def _of_collection(works: list[corpus.Work], split: str, collection: str) -> list[Notes]:
+    """Works long enough to take a stretch of."""
+    mine = [work.notes for work in works if work.split == split and work.name.startswith(f"{collection}/")]
+    return [notes for notes in mine if len(notes) > 40 and not all(part.drums for part in notes.parts)]
+
+
+def _piece(works: dict[str, list[Notes]], generator: Generator) -> Notes:
+    collection = works[str(generator.choice(list(COLLECTIONS), p=list(COLLECTIONS.values())))]
+    return collection[int(generator.integers(len(collection)))]
 
 
 def _sound(
@@ -155,7 +161,7 @@ def _sound(
             mine = _of_part(notes, np.array([part]))
             played, voice = _own(mine, kind, data, validation, chosen.tuning, generator)
             on_font[part] = len(played) == 0 and not validation
-            sound += voice
+            sound += voice * np.float32(OWN_GAIN)
             targets.append(played)
     if on_font.any():
         played, voice = _on_font(chosen.performance, np.flatnonzero(on_font), fonts, generator)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -139,7 +140,7 @@ def measure(
 def _learn(state: State, batch: batches.Batch, step: int, steps: int) -> float:
     state.network.train()
     for group in state.optimiser.param_groups:
-        group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps))
+        group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
     sound = torch.from_numpy(batch.sound).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         logits = state.network(sound)
@@ -153,7 +154,7 @@ def _learn(state: State, batch: batches.Batch, step: int, steps: int) -> float:
         for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
             if kept.is_floating_point():
                 kept.lerp_(new, 1 - keep)
-    return float(value)
+    return float(value.detach())
 
 
 def _start(path: Path, seed: int) -> State:
