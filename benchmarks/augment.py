@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pedalboard
+from pedalboard._pedalboard import Pedalboard
 from scipy import signal
 
 from clefkit import registry
@@ -50,7 +51,7 @@ def main() -> None:
 def _turns(samples: Any, response: Any) -> dict[str, Callable[[], object]]:
     sound = Audio(samples, RATE)
     theirs = pedalboard.Convolution(response, sample_rate=RATE)
-    six = pedalboard.Pedalboard(
+    six = Pedalboard(
         [
             pedalboard.HighpassFilter(100),
             pedalboard.Convolution(response, sample_rate=RATE),

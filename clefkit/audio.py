@@ -33,6 +33,7 @@ MOST_CHANNELS = 2
 RATES_HZ = (11_025, 96_000)
 LONGEST_WHOLE_S = 2 * 3600
 PEAK_BLOCK = 1 << 18
+WRITE_BLOCK = 1 << 18
 
 
 class Audio(NamedTuple):
@@ -101,8 +102,10 @@ def write(path: Path, audio: Audio, kind: str = "wav") -> None:
     raises: OSError when the disk is full; libsndfile would not notice, so the bytes go through Python
     """
     buffer = io.BytesIO()
-    samples = np.clip(audio.samples.T, -1.0, 1.0)
-    soundfile.write(buffer, samples, audio.rate, format=kind.upper(), subtype="PCM_16")
+    channels, length = audio.samples.shape
+    with soundfile.SoundFile(buffer, "w", audio.rate, channels, "PCM_16", format=kind.upper()) as file:
+        for start in range(0, length, WRITE_BLOCK):
+            file.write(np.clip(audio.samples[:, start : start + WRITE_BLOCK].T, -1.0, 1.0))
     path.write_bytes(buffer.getbuffer())
 
 

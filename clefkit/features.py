@@ -3,9 +3,10 @@
 Log-frequency energy at three bins a semitone, the middle one on the pitch, from A0 to C8 (264 bins), every 512 samples
 at 22,050 Hz (43 frames a second). Two channels: long windows (8192, 4096, 2048 samples by register), which tell
 neighbouring pitches apart, and 2048 samples everywhere, which tell when a note begins. Frame `t` is centred on sample
-`512 t`. Values are decibels relative to a sliding level: the geometric mean of the mean and the largest energy of a frame
-within three seconds on both sides, so that a quiet recording and a loud one look the same, and a threshold means the same
-at every moment of a long file. They are given as 0 (68 dB below the level, or less) to 1 (12 dB above it, or more).
+`512 t`. Values are decibels relative to a sliding level: the geometric mean of the mean and the largest energy of a
+frame within three seconds on both sides, so that a quiet recording and a loud one look the same, and a threshold means
+the same at every moment of a long file. They are given as 0 (68 dB below the level, or less) to 1 (12 dB above it, or
+more).
 
 The sound is worked on in chunks at fixed places, so the way it was cut into blocks on arrival changes nothing. After
 constant-Q transforms (Brown 1991, "Calculation of a constant Q spectral transform"), with filter banks on FFTs.
@@ -146,4 +147,4 @@ def _relative(before: Array, current: Array, after: Array) -> Array:
     level = np.sqrt(windows.mean(axis=1) / present.mean(axis=1) * windows.max(axis=1))
     level_db = 10 * np.log10(np.maximum(level, 10 ** (QUIETEST_LEVEL_DB / 10)))
     decibels = 10 * np.log10(np.maximum(current, np.float32(1e-14))) - level_db[:, None, None].astype(np.float32)
-    return np.clip((decibels - FLOOR_DB) / (CEILING_DB - FLOOR_DB), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((decibels - FLOOR_DB) / (CEILING_DB - FLOOR_DB), 0, 1), dtype=np.float32)

@@ -60,6 +60,7 @@ class Reporter:
 
 def path(name: str, record: dict[str, Any], *, as_json: bool, null: bool) -> None:
     """A finished file, on stdout at once: the next program may be waiting for it."""
+    name = f"./{name}" if name.startswith("-") else name  # or xargs would take it for an option
     text = json.dumps({"path": name, **record}, ensure_ascii=False) if as_json else name
     sys.stdout.buffer.write(os.fsencode(text) + (b"\0" if null and not as_json else b"\n"))
     sys.stdout.buffer.flush()

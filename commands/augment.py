@@ -16,10 +16,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 class Noise(StrEnum):
     white = "white"
     pink = "pink"
-    hum = "hum"
     hiss = "hiss"
     room = "room"
     street = "street"
+    hum_50 = "hum-50"
+    hum_60 = "hum-60"
 
 
 @stream.command(app)
@@ -46,7 +47,7 @@ def augment(
     \b
     Examples:
       clefkit render song.mid | clefkit augment --preset hall --seed 7
-      clefkit augment --ir chapel.wav --snr 30 --noise hum take3.flac
+      clefkit augment --ir chapel.wav --snr 30 --noise hum-50 take3.flac
     """
     from clefkit import augment as stage
     from clefkit import registry

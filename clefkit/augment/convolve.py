@@ -34,7 +34,7 @@ def convolve(samples: Samples, response: Samples, lead: int = 0, length: int | N
     size = _transform_size(taps, total)
     step = size - taps + 1
     channels = max(len(samples), len(response))
-    spectrum = fft.rfft(response, size, axis=-1)
+    spectrum = np.asarray(fft.rfft(response, size, axis=-1), np.complex64)
     out = np.empty((channels, end - lead), np.float32)
     starts = list(range(lead, end, step))
     batch = max(1, ROWS // channels)
@@ -43,8 +43,8 @@ def convolve(samples: Samples, response: Samples, lead: int = 0, length: int | N
         group = starts[first : first + batch]
         for row, start in zip(rows, group, strict=False):
             _fill(row, samples, start - (taps - 1))
-        product = fft.rfft(rows[: len(group)], axis=-1) * spectrum
-        valid = fft.irfft(product, size, axis=-1, overwrite_x=True)[..., taps - 1 :]
+        product = np.asarray(fft.rfft(rows[: len(group)], axis=-1), np.complex64) * spectrum
+        valid = np.asarray(fft.irfft(product, size, axis=-1, overwrite_x=True), np.float32)[..., taps - 1 :]
         for row, start in zip(valid, group, strict=True):
             stop = min(start + step, end)
             out[:, start - lead : stop - lead] = row[:, : stop - start]

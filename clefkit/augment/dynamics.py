@@ -45,8 +45,8 @@ def limit(sound: Audio, ceiling_db: float, release_s: float) -> Audio:
 
 def _frame_rms(sound: Audio, frame: int) -> NDArray[np.float64]:
     starts = np.arange(0, sound.samples.shape[1], frame)
-    energy = sum(_reduced(np.add, channel, starts, square=True) for channel in sound.samples)
-    lengths = np.diff(np.append(starts, sound.samples.shape[1]))
+    energy = np.sum([_reduced(np.add, channel, starts, square=True) for channel in sound.samples], axis=0)
+    lengths = np.minimum(starts + frame, sound.samples.shape[1]) - starts
     return np.asarray(np.sqrt(energy / lengths / len(sound.samples)))
 
 

@@ -46,7 +46,7 @@ def frame_powers(sound: Audio) -> NDArray[np.float64]:
     frames = np.lib.stride_tricks.sliding_window_view(sound.samples, size, axis=1)[:, :: size // 2]
     powers = np.empty(frames.shape[1])
     for first in range(0, len(powers), FRAMES_AT_ONCE):
-        spectrum = np.asarray(fft.rfft(frames[:, first : first + FRAMES_AT_ONCE] * window, axis=-1))
+        spectrum = np.asarray(fft.rfft(frames[:, first : first + FRAMES_AT_ONCE] * window, axis=-1), np.complex64)
         energy = spectrum.real**2 + spectrum.imag**2
         powers[first : first + FRAMES_AT_ONCE] = (energy @ curve.astype(np.float32)).mean(axis=0)
     return powers

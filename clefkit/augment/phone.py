@@ -38,13 +38,14 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
 
 def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
+    # One name for all steps, so that an hour of sound is in memory no more often than it must be.
     heard = biquad.apply(sound, _microphone(numbers, sound.rate))
     active = level.active_db(heard)
     if not np.isfinite(active):
         return heard
     threshold = active + AUTOMATIC_GAIN_DB
-    levelled = dynamics.compress(heard, threshold, numbers["ratio"], AUTOMATIC_ATTACK_S, numbers["release_s"])
-    return dynamics.limit(levelled, active + numbers["ceiling_db"], LIMITER_RELEASE_S)
+    heard = dynamics.compress(heard, threshold, numbers["ratio"], AUTOMATIC_ATTACK_S, numbers["release_s"])
+    return dynamics.limit(heard, active + numbers["ceiling_db"], LIMITER_RELEASE_S)
 
 
 def _microphone(numbers: dict[str, Any], rate: int) -> list[biquad.Section]:

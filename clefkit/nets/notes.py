@@ -1,9 +1,9 @@
 """The network behind `transcribe`: which of 88 pitches begin, and sound, in each frame.
 
-A convolutional residual network over (time, pitch). The stem folds three bins of a semitone into one pitch; then a block
-looks up and down by octaves and the distances of the next partials, so that a pitch can be told from the overtones of
-another; then residual blocks alternate neighbourhoods in time with musical intervals in pitch. In the line of
-"Onsets and Frames" (Hawthorne et al. 2018) and of small harmonic networks such as "A Lightweight Instrument-Agnostic
+A convolutional residual network over (time, pitch). The stem folds three bins of a semitone into one pitch; then a
+block looks up and down by octaves and the distances of the next partials, so that a pitch can be told from the
+overtones of another; then residual blocks alternate neighbourhoods in time with musical intervals in pitch. In the line
+of "Onsets and Frames" (Hawthorne et al. 2018) and of small harmonic networks such as "A Lightweight Instrument-Agnostic
 Model for Polyphonic Note Transcription" (Bittner et al. 2022).
 
 The export to ONNX is held equal to this class by a test.
@@ -11,7 +11,7 @@ The export to ONNX is held equal to this class by a test.
 
 from __future__ import annotations
 
-from torch import Tensor, nn, zeros
+from torch import Tensor, nn, no_grad, zeros
 
 from clefkit import features
 
@@ -35,7 +35,8 @@ class Notes(nn.Module):
         self.blocks = nn.Sequential(*(Block(time, interval) for time, interval in BLOCKS))
         self.head = nn.Conv2d(WIDTH, len(OUTPUTS), 1)
         self.relu = nn.ReLU()
-        nn.init.constant_(self.head.bias, -3.0)  # nearly every cell is silent: start from there
+        with no_grad():
+            self.head.bias += -3.0  # nearly every cell is silent: start from there
 
     def forward(self, sound: Tensor) -> Tensor:
         x = self.relu(self.stem_norm(self.stem(sound)) + self.register)

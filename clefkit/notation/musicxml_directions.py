@@ -18,12 +18,13 @@ BEAT_UNITS = {
     "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),
 }  # fmt: skip
 PEDAL_KINDS = {"start": "down", "stop": "up", "change": "change", "resume": "down", "discontinue": "up"}
+JUMPS = {"dacapo", "dalsegno", "tocoda", "fine"}
 MOST_TIMES = 32
 PASSES = re.compile(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
 
 
 def direction(reader: PartReader, element: Any) -> None:
-    """A <direction>: everything in it happens at the cursor, moved by its <offset>."""
+    """A <direction>: everything in it happens at the cursor, moved by its <offset>. What <sound> says goes before words."""
     from clefkit.notation.musicxml_part import number
 
     offset = number(element.findtext("offset"))
@@ -39,16 +40,11 @@ def direction(reader: PartReader, element: Any) -> None:
     spoken = element.find("sound")
     if spoken is not None:
         sound(reader, spoken, at)
-    if texts:
-        _words(reader, " ".join(" ".join(texts).split()), at)
-
-
-def _words(reader: PartReader, text: str, at: Fraction) -> None:
-    tempo = words.tempo(text)
+    text = " ".join(" ".join(texts).split())
+    tempo, jump = words.tempo(text), words.jump(text)
     if tempo is not None:
         _tempo(reader, at, WORD, tempo)
-    jump = words.jump(text)
-    if jump is not None:
+    if jump is not None and (spoken is None or not JUMPS.intersection(spoken.keys())):
         reader.jumps.append(jump)
 
 
@@ -138,7 +134,7 @@ def of_note(reader: PartReader, notations: Any, onset: Fraction) -> None:
 
 
 def close_measure(reader: PartReader) -> None:
-    """Jumps said in words count when the measure has none said in <sound>."""
+    """Add the jumps that only words ask for."""
     measure = reader.current
     for jump in reader.jumps:
         measure.da_capo |= jump.da_capo

@@ -8,6 +8,7 @@ movements; a new one begins where the measure numbers start again, and no jump l
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from clefkit.errors import InputError
 from clefkit.notation.model import Measure, Score
@@ -44,62 +45,79 @@ def movements(score: Score) -> list[int]:
 class _Player:
     """Walks through one movement, measures[first:end].
 
-    open: the repeated sections we are in, outermost first, each [index of its first measure, number of this pass]
+    sections: the repeated sections we are in, each [index of its first measure, number of this pass]. The first one has
+        no repeat sign at its start; those that a sign opened follow, outermost first
+    replay_until: while measures up to this index come for the second time after a jump, repeats are not played
     """
 
     def __init__(self, measures: list[Measure], first: int, end: int) -> None:
         self.measures = measures
         self.first = first
         self.end = end
-        self.open = [[first, 1]]
-        self.jumped = False
+        self.sections = [[first, 1]]
+        self.replay_until = -1
         self.fired: set[int] = set()
-        self.last_pass = _last_passes(measures, first, end)
+        self.jumps = {m.index for m in measures[first:end] if m.da_capo or m.dal_segno}
+        self.brackets = _brackets(measures, first, end)
 
     def play(self, most: int) -> list[int]:
+        """The order of playing, at most `most` measures long."""
         order: list[int] = []
         place = self.first
         while place < self.end:
             measure = self.measures[place]
-            if measure.repeat_start and self.open[-1][0] != place:
-                self.open.append([place, 1])
+            if place > self.replay_until >= 0:
+                self._end_replay(place)
+            if measure.repeat_start and (len(self.sections) == 1 or self.sections[-1][0] != place):
+                self.sections.append([place, 1])
             if self._skips(measure):
                 place = self._forward(measure)
                 continue
             order.append(place)
             if len(order) > most:
                 raise InputError(f"repeats that play more than {MOST_MEASURES} measures: check the repeat signs")
-            if self.jumped and measure.fine:
+            if self.replay_until >= 0 and measure.fine and self.fired == self.jumps:
                 break
             place = self._next(measure)
         return order
 
+    def _end_replay(self, place: int) -> None:
+        """Back behind the jump: from here on everything is new, but the bracket we may be under is the last one."""
+        self.replay_until = -1
+        if place in self.brackets:
+            self.sections[-1][1] = self.brackets[place].last
+
     def _skips(self, measure: Measure) -> bool:
         """Whether this pass leaves out a measure under a bracket. Brackets that no repeat sign ends count for jumps only."""
-        if not measure.endings:
+        run = self.brackets.get(measure.index)
+        if run is None:
             return False
-        last = self.last_pass[measure.index]
-        if self.jumped:
-            return abs(last) not in measure.endings
-        return last > 0 and self.open[-1][1] not in measure.endings
+        number = self.sections[-1][1]
+        if self.replay_until >= 0 or (number not in run.numbers and not run.last_repeats):
+            number = run.last
+        elif not run.repeats:
+            return False
+        return number not in measure.endings
 
     def _next(self, measure: Measure) -> int:
-        if self.jumped and measure.to_coda:
+        """Where to go after a measure that was played."""
+        replaying = self.replay_until >= 0
+        if replaying and measure.to_coda:
             coda = self._coda(measure)
             if coda is not None:
                 return coda
-        if measure.repeat_times and not self.jumped:
-            times = max(measure.repeat_times, self.last_pass.get(measure.index, 0))
-            if self.open[-1][1] < times:
-                self.open[-1][1] += 1
-                return self.open[-1][0]
-            if not measure.endings:
+        if measure.repeat_times and not replaying:
+            run = self.brackets.get(measure.index)
+            if self.sections[-1][1] < max(measure.repeat_times, run.last if run else 0):
+                self.sections[-1][1] += 1
+                return self.sections[-1][0]
+            if run is None:
                 self._close(measure.index + 1)
-        if (measure.da_capo or measure.dal_segno) and measure.index not in self.fired:
+        if measure.index in self.jumps - self.fired:
             self.fired.add(measure.index)
-            self.jumped = True
+            self.replay_until = measure.index
             target = self.first if measure.da_capo else self._segno(measure)
-            self.open = [[target, 1]]
+            self.sections = [[target, 1]]
             return target
         return self._forward(measure)
 
@@ -111,9 +129,10 @@ class _Player:
         return after
 
     def _close(self, after: int) -> None:
-        self.open.pop()
-        if not self.open:
-            self.open = [[after, 1]]
+        """Leave the innermost section; a repeat sign without a beginning goes back to here from now on."""
+        if len(self.sections) > 1:
+            self.sections.pop()
+        self.sections[0] = [after, 1]
 
     def _segno(self, measure: Measure) -> int:
         signs = [m for m in self.measures[self.first : self.end] if m.segno]
@@ -124,20 +143,30 @@ class _Player:
     def _coda(self, measure: Measure) -> int | None:
         signs = [m for m in self.measures[measure.index + 1 : self.end] if m.coda]
         same = [m for m in signs if m.coda == measure.to_coda] or signs
-        behind = [m for m in same if m.index > max(self.fired)]
+        behind = [m for m in same if m.index > self.replay_until]
         return (behind or same)[0].index if same else None
 
 
-def _last_passes(measures: list[Measure], first: int, end: int) -> dict[int, int]:
-    """For each measure under a bracket: the highest number of its run of brackets, negative if no repeat sign is in it."""
-    found: dict[int, int] = {}
+class _Run(NamedTuple):
+    """Brackets that follow each other. last: the highest number; last_repeats: a repeat sign closes the last one."""
+
+    numbers: frozenset[int]
+    last: int
+    repeats: bool
+    last_repeats: bool
+
+
+def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
+    """For each measure under a bracket: the run of brackets it belongs to."""
+    found: dict[int, _Run] = {}
     run: list[Measure] = []
     for place in range(first, end + 1):
         if place < end and measures[place].endings:
             run.append(measures[place])
         elif run:
-            highest = max(max(m.endings) for m in run)
-            repeats = any(m.repeat_times for m in run)
-            found |= dict.fromkeys((m.index for m in run), highest if repeats else -highest)
+            numbers = frozenset[int]().union(*(measure.endings for measure in run))
+            repeats = any(measure.repeat_times for measure in run)
+            facts = _Run(numbers, max(numbers), repeats, run[-1].repeat_times > 0)
+            found |= dict.fromkeys((measure.index for measure in run), facts)
             run = []
     return found

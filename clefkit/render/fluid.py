@@ -91,11 +91,6 @@ def library() -> Library:
     return Library(name, call)
 
 
-def version() -> str:
-    """The library's version, "2.3.1". Raises MissingError when there is none."""
-    return library().version
-
-
 def _name() -> str:
     with contextlib.redirect_stdout(io.StringIO()):
         import fluidsynth

@@ -78,6 +78,11 @@ def render(performance: Performance, soundfont: Path, rate: int = 44_100, gain: 
     return Rendering(Audio(samples, rate), take(notes, sounds), take(notes, ~sounds), substituted)
 
 
+def version() -> str:
+    """libfluidsynth's version, "2.3.1". Raises MissingError when it is not there."""
+    return fluid.library().version
+
+
 class _Synth(NamedTuple):
     handle: int
     font: int

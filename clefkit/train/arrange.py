@@ -1,8 +1,8 @@
 """A piece of music as somebody else would have played it, on other instruments.
 
 From a work: a stretch of it, some of its parts (a piano may be shared out between two hands), at another tempo and in
-another key, with instruments that have the range, human timing, articulation and dynamics, vibrato and glides for voices,
-winds and strings, a pedal, another tuning of the whole, and sometimes a drum kit, which is no target.
+another key, with instruments that have the range, human timing, articulation and dynamics, vibrato and glides for
+voices, winds and strings, a pedal, another tuning of the whole, and sometimes a drum kit, which is no target.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.notes import Control, Notes, Part, Performance, make
+from clefkit.notes import Control, Notes, Part, Performance, make, take
 
 SUSTAINED = frozenset([*range(20, 24), *range(40, 45), 48, 49, 50, 51, *range(52, 55), *range(56, 74), 75, 79, 110])
 
@@ -91,24 +91,19 @@ def arrange(piece: Notes, length_s: float, generator: Generator, held_back: bool
 
 def _without_drums(piece: Notes) -> Notes:
     drums = np.array([part.drums for part in piece.parts])
-    return _keep(piece, ~drums[piece.part])
-
-
-def _keep(piece: Notes, kept: NDArray[np.bool_]) -> Notes:
-    names = ("onset", "offset", "pitch", "velocity", "part")
-    return make(*(getattr(piece, name)[kept] for name in names), parts=piece.parts)
+    return take(piece, ~drums[piece.part])
 
 
 def _stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) -> Notes:
     """The notes of one stretch, from time 0 on, at another tempo."""
     span = length_s * tempo
     start = float(generator.uniform(0, max(0.1, piece.onset[-1] - span)))
-    inside = _keep(piece, (piece.onset >= start) & (piece.onset < start + span - 0.3))
+    inside = take(piece, (piece.onset >= start) & (piece.onset < start + span - 0.3))
     lead_s = float(generator.uniform(0.0, 0.6))
     onset = (inside.onset - start) / tempo + lead_s
     offset = np.minimum((inside.offset - start) / tempo + lead_s, length_s)
     fits = onset < length_s - 0.1
-    return _keep(replace(inside, onset=onset, offset=offset), fits)
+    return take(replace(inside, onset=onset, offset=offset), fits)
 
 
 def _voices(piece: Notes, generator: Generator) -> list[Notes]:
@@ -119,10 +114,10 @@ def _voices(piece: Notes, generator: Generator) -> list[Notes]:
         present = np.sort(generator.choice(present, count, replace=False))
     voices = []
     for part in present:
-        voice = _keep(piece, piece.part == part)
+        voice = take(piece, piece.part == part)
         if len(voice) > 20 and np.ptp(voice.pitch) > 24 and generator.random() < 0.4:
             border = float(np.median(voice.pitch)) + float(generator.normal(0, 2))
-            voices += [_keep(voice, voice.pitch < border), _keep(voice, voice.pitch >= border)]
+            voices += [take(voice, voice.pitch < border), take(voice, voice.pitch >= border)]
         else:
             voices.append(voice)
     return [voice for voice in voices if len(voice) > 0]

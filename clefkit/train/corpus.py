@@ -14,9 +14,10 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clefkit import notes
 from clefkit.errors import ClefkitError
@@ -28,6 +29,7 @@ SHARES = {"string-quartets": (0.25, 0.33), "lieder": (0.04, 0.06)}
 DEMO = "12 Lieder, 1786/6 Erinnerung ans Schicksal"
 
 POP_PARTS = (notes.Part("melody", 73), notes.Part("second voice", 48), notes.Part("piano", 0))
+COLUMNS = ("onset", "offset", "pitch", "velocity", "part")
 PART_SPAN = 16  # parts of a work in the file of all works
 
 
@@ -40,7 +42,7 @@ class Work(NamedTuple):
 
 
 def split(collection: str, composer: str, title: str) -> str:
-    """"train", "validation", "test" or "demo", from the names alone: editions of one work stay together."""
+    """One of "train", "validation", "test" and "demo", from the names alone: editions of one work stay together."""
     if title.strip() == DEMO:
         return "demo"
     digest = hashlib.sha256(f"{composer}|{title}".lower().encode()).digest()
@@ -104,26 +106,24 @@ def _pop_works(data: Path) -> Iterator[Work]:
             span = slice(bounds[number], bounds[number + 1])
             onset = values["onset_ms"][span] / 1000
             offset = onset + values["duration_ms"][span] / 1000
-            rest = (values[key][span] for key in ("pitch", "velocity", "track"))
-            yield Work(f"pop909/{row['song']}", row["split"], notes.make(onset, offset, *rest, parts=POP_PARTS))
+            pitch, velocity, track = (values[key][span] for key in ("pitch", "velocity", "track"))
+            played = notes.make(onset, offset, pitch, velocity, track, POP_PARTS)
+            yield Work(f"pop909/{row['song']}", row["split"], played)
 
 
 def _save(path: Path, works: list[Work]) -> None:
-    def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(work.notes, name) for work in works]).astype(np.float32)
-
+    columns: dict[str, NDArray[Any]] = {
+        "name": np.array([work.name for work in works]),
+        "split": np.array([work.split for work in works]),
+        "bound": np.cumsum([0, *(len(work.notes) for work in works)]),
+    }
+    for name in COLUMNS:
+        columns[name] = np.concatenate([getattr(work.notes, name) for work in works]).astype(np.float32)
     programs = np.full((len(works), PART_SPAN), -1, np.int16)
     for row, work in zip(programs, works, strict=True):
         row[: len(work.notes.parts)] = [128 if part.drums else part.program for part in work.notes.parts]
     temporary = path.with_name(path.name + ".part.npz")
-    np.savez(
-        temporary,
-        name=np.array([work.name for work in works]),
-        split=np.array([work.split for work in works]),
-        bound=np.cumsum([0, *(len(work.notes) for work in works)]),
-        programs=programs,
-        **{name: column(name) for name in ("onset", "offset", "pitch", "velocity", "part")},
-    )
+    np.savez(temporary, allow_pickle=False, programs=programs, **columns)
     temporary.replace(path)
 
 
@@ -133,8 +133,9 @@ def _load(path: Path) -> list[Work]:
     works = []
     for index, (name, belongs) in enumerate(zip(data["name"], data["split"], strict=True)):
         span = slice(data["bound"][index], data["bound"][index + 1])
-        columns = (data[key][span] for key in ("onset", "offset", "pitch", "velocity", "part"))
         programs = data["programs"][index]
         parts = tuple(notes.Part("", int(p) % 128, p == 128) for p in programs[programs >= 0])
-        works.append(Work(str(name), str(belongs), notes.make(*columns, parts=parts)))
+        onset, offset, pitch, velocity, part = (data[key][span] for key in COLUMNS)
+        played = notes.make(onset, offset, pitch, velocity, part, parts)
+        works.append(Work(str(name), str(belongs), played))
     return works

@@ -1,18 +1,19 @@
 """The training set: recordings made from the corpus, kept as compact features with their notes.
 
 A recording is 45 seconds of one work, arranged, played on soundfonts, made-up instruments or real single notes, and
-recorded somewhere. It is drawn from (seed, split, shard, number) alone, so a shard can be built again, bit for bit, in any
-order, and is skipped when it is there. Features are rounded to 8 bits (a third of a decibel): 23 kB a second. Shards are
-`<split>-000.npy` (frames, channels, bins) with `<split>-000.npz` (the notes) beside it; `manifest.json` says from what.
+recorded somewhere. It is drawn from (seed, split, shard, number) alone, so a shard can be built again, bit for bit, in
+any order, and is skipped when it is there. Features are rounded to 8 bits (a third of a decibel): 23 kB a second.
+Shards are `<split>-000.npy` (frames, channels, bins) with `<split>-000.npz` (the notes) beside it; `manifest.json` says
+from what.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -21,7 +22,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit import features
-from clefkit.notes import Notes, Performance, make
+from clefkit.notes import Notes, Performance, make, take
 from clefkit.record import sha256
 from clefkit.render import synth
 from clefkit.train import arrange, corpus, recording, timbres
@@ -76,7 +77,7 @@ def load(path: Path) -> Shard:
     """A shard by its `.npy`; the features stay on disk until they are looked at."""
     with np.load(path.with_suffix(".npz")) as file:
         bounds = file["bound"]
-        notes = [file["notes"][start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        notes = [file["notes"][start:end] for start, end in pairwise(bounds)]
         return Shard(np.load(path, mmap_mode="r"), file["first"], notes, [str(kind) for kind in file["kind"]])
 
 
@@ -167,8 +168,8 @@ def _sound(
         played, voice = _on_font(chosen.performance, np.flatnonzero(on_font), fonts, generator)
         sound += voice
         targets.append(played)
-    columns = [np.concatenate([getattr(target, name) for target in targets]) for name in COLUMNS]
-    return sound, make(*columns)
+    columns = {name: np.concatenate([getattr(target, name) for target in targets]) for name in COLUMNS}
+    return sound, make(**columns)
 
 
 def _own(
@@ -183,7 +184,7 @@ def _own(
     within = [timbres.reachable(notes, folder, features.RATE) for folder in folders]
     weights = np.array([mask.mean() ** 4 for mask in within]) + 1e-9
     index = int(generator.choice(len(folders), p=weights / weights.sum()))
-    kept = make(*(getattr(notes, name)[within[index]] for name in COLUMNS))
+    kept = take(notes, within[index])
     return kept, timbres.play_real(kept, folders[index], length, features.RATE, tuning, generator)
 
 
@@ -203,14 +204,12 @@ def _on_font(
     sound[: min(length, len(mono))] = mono[:length]
     drums = np.array([part.drums for part in rendering.notes.parts])
     sounding = ~drums[rendering.notes.part]
-    return make(*(getattr(rendering.notes, name)[sounding] for name in COLUMNS)), sound
+    return take(rendering.notes, sounding), sound
 
 
 def _of_part(notes: Notes, parts: NDArray[np.int64]) -> Notes:
     """The notes of some parts; part numbers stay."""
-    kept = np.isin(notes.part, parts)
-    columns: dict[str, Any] = {name: getattr(notes, name)[kept] for name in (*COLUMNS, "part")}
-    return replace(notes, **columns, ids=None)
+    return take(notes, np.isin(notes.part, parts))
 
 
 def _nothing(generator: Generator) -> Array:

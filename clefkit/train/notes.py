@@ -15,21 +15,18 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clefkit import score
 from clefkit.nets.notes import Notes
-from clefkit.notes import make
-from clefkit.train import batches, data
-from clefkit.transcribe.decode import Decoder, Thresholds
+from clefkit.train import batches, data, evaluate
+from clefkit.transcribe.decode import Thresholds
 
 CLIPS = 6
 CLIP_FRAMES = 198
@@ -39,7 +36,7 @@ FRAME_WEIGHTS = (0.65, 0.35)  # of silent and of sounding cells
 VELOCITY_WEIGHT = 0.1
 AVERAGE = 0.998
 SAVE_EVERY = 250
-VALIDATE_EVERY = 500
+VALIDATE_EVERY = 1000
 FIRST_GUESS = Thresholds(onset=0.4, again=0.4, frame=0.4, sustain=0.3)
 
 
@@ -57,7 +54,8 @@ def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> I
 
     shards: the folder that `data.build` filled
     out: where `state.pt` and `log.jsonl` go; what it holds is continued
-    yields: a line of the log every so often: step, loss, and every 500 steps the F-measure on the validation set
+    yields: a line of the log every so often: step, loss, and every 1000 steps the note F-measure
+        on the validation set, by kind of recording
     """
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +73,7 @@ def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> I
             line: dict[str, Any] = {"step": done, "loss": round(float(np.mean(losses)), 6)}
             line["cpu_s"] = round(time.process_time() - began, 1)
             if done % VALIDATE_EVERY == 0 or done == steps:
-                line |= validate(state.average, checked, FIRST_GUESS)
+                line["f1"] = evaluate.measure(evaluate.predict(state.average, checked), FIRST_GUESS)
             losses = []
             with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
@@ -95,46 +93,6 @@ def loss(logits: Tensor, target: Tensor) -> Tensor:
     frame = (entropy[:, 1] * distance[:, 1] * (silent + (sounding - silent) * target[:, 1])).sum(-1).mean()
     velocity = (entropy[:, 2] * target[:, 0]).sum(-1).mean()
     return onset + frame + VELOCITY_WEIGHT * velocity
-
-
-def predict(network: nn.Module, sound: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(frames, channels, bins), 0 to 255 -> (frames, outputs, pitches), 0 to 1."""
-    network.eval()
-    with torch.inference_mode():
-        whole = torch.from_numpy(sound.astype(np.float32) / 255).permute(1, 0, 2)[None]
-        outputs: NDArray[np.float32] = torch.sigmoid(network(whole))[0].permute(1, 0, 2).numpy()
-    return outputs
-
-
-def validate(network: nn.Module, shards: Sequence[data.Shard], thresholds: Thresholds) -> dict[str, float]:
-    """Note F-measure (50 ms, no offset) by kind of recording and their mean; and false notes a minute of no music."""
-    return measure([(shard, predict_all(network, shard)) for shard in shards], thresholds)
-
-
-def predict_all(network: nn.Module, shard: data.Shard) -> list[NDArray[np.float32]]:
-    """What the network says of each recording of a shard."""
-    spans = zip(shard.first[:-1], shard.first[1:], strict=True)
-    return [predict(network, np.asarray(shard.sound[start:end])) for start, end in spans]
-
-
-def measure(
-    predicted: Sequence[tuple[data.Shard, list[NDArray[np.float32]]]], thresholds: Thresholds
-) -> dict[str, float]:
-    """As `validate`, of what a network said before."""
-    found: dict[str, list[float]] = {}
-    for shard, outputs in predicted:
-        for kind, table, output in zip(shard.kind, shard.notes, outputs, strict=True):
-            decoder = Decoder(thresholds)
-            decoder.push(output)
-            estimate = decoder.finish()
-            if kind == "silence":
-                value = len(estimate) * 60 / data.RECORDING_S
-            else:
-                value = score.compare(make(*table.T), estimate)["note_f1"]
-            found.setdefault(kind, []).append(value)
-    means = {kind.replace(" ", "_"): round(float(np.mean(values)), 4) for kind, values in sorted(found.items())}
-    music = [value for kind, value in means.items() if kind != "silence"]
-    return means | {"f1": round(float(np.mean(music)), 4)}
 
 
 def _learn(state: State, batch: batches.Batch, step: int, steps: int) -> float:

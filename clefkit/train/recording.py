@@ -1,8 +1,8 @@
 """What lies between the instruments and the file: a room, a microphone, noise, a level.
 
 Rooms are made up (early echoes and an exponentially decaying, darkening tail; the direct sound stays where it was), so
-that no measured or simulated response of the project is learned by heart. All linear parts are one multiplication in the
-frequency domain over the whole excerpt.
+that no measured or simulated response of the project is learned by heart. All linear parts are one multiplication in
+the frequency domain over the whole excerpt.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def record(dry: Array, rate: int, generator: Generator, speech: Array | None = N
         voice = speech[: size - start]
         gain = reference * 10 ** (-generator.uniform(12, 30) / 20) / float(np.sqrt(np.mean(voice**2)))
         wet[start : start + len(voice)] += np.float32(gain) * voice
-    peak = 10 ** (generator.uniform(-30, -1) / 20) if generator.random() < 0.5 else 10 ** (-generator.uniform(1, 6) / 20)
+    peak_db = generator.uniform(-30, -1) if generator.random() < 0.5 else -generator.uniform(1, 6)
+    peak = 10 ** (peak_db / 20)
     return np.asarray(wet * np.float32(peak / max(float(np.abs(wet).max()), 1e-6)), dtype=np.float32)
 
 

@@ -1,9 +1,9 @@
 """Instruments that no General MIDI font has: made up from partials, by frequency modulation, or from real single notes.
 
 Four made-up kinds: struck bars and tines (inharmonic partials that die away), plucked strings (stretched partials, a
-plucking point), sustained tones (winds, bows, voices: an envelope, vibrato, formants, breath) and two-operator frequency
-modulation (Chowning 1973, "The Synthesis of Complex Audio Spectra by Means of Frequency Modulation"). Each is drawn once a
-recording and plays notes at exact samples, so targets are exact.
+plucking point), sustained tones (winds, bows, voices: an envelope, vibrato, formants, breath) and two-operator
+frequency modulation (Chowning 1973, "The Synthesis of Complex Audio Spectra by Means of Frequency Modulation"). Each is
+drawn once a part and plays notes at exact samples, so targets are exact.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def _tone(instrument: Instrument, frequency: float, duration_s: float, rate: int
     return np.asarray(tone * np.clip((duration_s - time) / release_s + 1, 0, 1), dtype=np.float32)
 
 
-def _partials(amplitudes: list[float], frequencies: list[float], decays_s: list[float], time: Array, rate: int) -> Array:
+def _partials(
+    amplitudes: list[float], frequencies: list[float], decays_s: list[float], time: Array, rate: int
+) -> Array:
     tone = np.zeros(len(time), np.float32)
     for amplitude, frequency, decay_s in zip(amplitudes, frequencies, decays_s, strict=True):
         if frequency < 0.45 * rate and abs(amplitude) > 0.003:

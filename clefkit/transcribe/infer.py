@@ -53,7 +53,7 @@ def load(folder: Path) -> Model:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MissingError(f"the config.toml of checkpoint {folder.name} is damaged: {error}") from error
     if config.get("net") != "notes":
-        raise MissingError(f"checkpoint {folder.name} is of kind {config.get('net')!r}, and this needs one of kind 'notes'")
+        raise MissingError(f"checkpoint {folder.name} is of kind {config.get('net')!r}, not 'notes'")
     if hashlib.sha256(network).hexdigest() != config.get("sha256"):
         raise MissingError(f"the model.onnx of checkpoint {folder.name} is not the one its config.toml names")
     return Model(_session(network), int(config["reach"]), Thresholds(**config["thresholds"]))

@@ -1,0 +1,145 @@
+"""The effects of augment, one by one, on sounds made here; the right answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+
+from clefkit import augment, registry
+from clefkit.audio import Audio
+from clefkit.augment import biquad, chain, dynamics, level, noise
+
+RATE = 44_100
+
+
+def sine(frequency_hz: float, duration_s: float, amplitude: float = 0.5, channels: int = 1) -> Audio:
+    wave = amplitude * np.sin(2 * np.pi * frequency_hz * np.arange(round(duration_s * RATE)) / RATE)
+    return Audio(np.tile(wave.astype(np.float32), (channels, 1)), RATE)
+
+
+def hiss(duration_s: float, channels: int = 1, amplitude: float = 0.1) -> Audio:
+    samples = amplitude * default_rng(5).standard_normal((channels, round(duration_s * RATE)))
+    return Audio(samples.astype(np.float32), RATE)
+
+
+def through(sound: Audio, effect: dict[str, Any]) -> Audio:
+    return chain.apply(sound, chain.draw({"name": "mine", "effect": [effect]}, default_rng(0)))[0]
+
+
+def strength_db(sound: Audio, frequency_hz: float) -> float:
+    """Level of one frequency in the middle second of the first channel."""
+    middle = sound.samples[0, RATE // 2 : RATE // 2 + RATE].astype(np.float64) * np.hanning(RATE)
+    turn = np.exp(-2j * np.pi * frequency_hz * np.arange(RATE) / RATE)
+    return float(20 * np.log10(np.abs((middle * turn).sum())))
+
+
+# noise
+
+
+@pytest.mark.parametrize("kind", noise.KINDS)
+@pytest.mark.parametrize("snr_db", [10, 40])
+def test_noise_has_the_ratio_asked_for(kind: str, snr_db: int) -> None:
+    sound = sine(1000, 8.0, channels=2)
+    sound.samples[:, : 4 * RATE] = 0  # a pause is not part of the active level
+    heard = through(sound, {"kind": "noise", "noise": kind, "snr_db": snr_db})
+    added = Audio(heard.samples - sound.samples, RATE)
+    assert level.active_db(sound) == pytest.approx(20 * np.log10(0.5) - 3.01, abs=0.15)
+    assert level.active_db(sound) - level.mean_db(added) == pytest.approx(snr_db, abs=0.3)
+
+
+def test_noise_channels_differ_but_for_hum() -> None:
+    pink = np.concatenate(list(noise.blocks("pink", 3, (2, RATE), RATE)), axis=1)
+    hum = np.concatenate(list(noise.blocks("hum-50", 3, (2, RATE), RATE)), axis=1)
+    assert abs(float(np.asarray(np.corrcoef(pink))[0, 1])) < 0.3
+    assert np.array_equal(hum[0], hum[1])
+
+
+def test_noise_goes_on_over_the_border_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "BLOCK", 10_000)
+    for kind in ("hum-60", "room", "street"):
+        pieces = list(noise.blocks(kind, 1, (1, 25_000), RATE))
+        assert [piece.shape[1] for piece in pieces] == [10_000, 10_000, 5000]
+        step = np.abs(np.diff(np.concatenate(pieces, axis=1)[0]))
+        assert step[9_999] < 6 * np.median(step)
+
+
+def test_hum_is_where_the_mains_are() -> None:
+    hum = Audio(np.concatenate(list(noise.blocks("hum-50", 3, (1, 2 * RATE), RATE)), axis=1), RATE)
+    assert strength_db(hum, 50) > strength_db(hum, 75) + 30
+    assert strength_db(hum, 150) > strength_db(hum, 175) + 30
+
+
+def test_with_noise_adds_one_at_the_end() -> None:
+    made = augment.with_noise(augment.room_chain("hall"), 30, "street")
+    assert [effect["kind"] for effect in made["effect"]] == ["room", "noise"]
+    assert chain.draw(made, default_rng(0))[1]["snr_db"] == 30
+
+
+# filters and dynamics
+
+
+@pytest.mark.parametrize(
+    ("shape", "at_hz", "expected_db"),
+    [("peak", 1000, 6.0), ("low-shelf", 100, 6.0), ("high-shelf", 10_000, 6.0), ("peak", 60, 0.0)],
+)
+def test_eq_raises_what_it_says(shape: str, at_hz: float, expected_db: float) -> None:
+    sound = sine(at_hz, 2.0, 0.2)
+    heard = through(sound, {"kind": "eq", "shape": shape, "frequency_hz": 1000, "gain_db": 6, "q": 0.7071})
+    assert strength_db(heard, at_hz) - strength_db(sound, at_hz) == pytest.approx(expected_db, abs=0.15)
+    assert heard.samples.shape == sound.samples.shape
+
+
+def test_a_cascade_is_its_recursion() -> None:
+    from scipy import signal
+
+    sections = [biquad.high_pass(30, 0.54, RATE), biquad.peak(2000, 5, 2, RATE), biquad.low_pass(9000, 1.3, RATE)]
+    sound = hiss(2.0)
+    exact = signal.sosfilt([[b0, b1, b2, 1, a1, a2] for b0, b1, b2, a1, a2 in sections], sound.samples[0].astype(float))
+    assert np.abs(biquad.apply(sound, sections).samples[0] - exact).max() < 1e-6
+
+
+def test_band_limits() -> None:
+    limits = {"kind": "band", "low_hz": 300, "high_hz": 5000}
+    for frequency, low, high in ((100, -41, -36), (300, -3.2, -2.8), (1200, -0.1, 0.1), (5000, -3.2, -2.8)):
+        sound = sine(frequency, 2.0)
+        assert low < strength_db(through(sound, limits), frequency) - strength_db(sound, frequency) < high
+
+
+def test_compressor_on_steady_sound() -> None:
+    for peak_db, out_db in ((-40, -40), (-10, -17.5), (0, -15)):
+        sound = sine(1000, 2.0, 10 ** (peak_db / 20))
+        heard = dynamics.compress(sound, -20 - 3.01, 4, 0.005, 0.1)
+        assert strength_db(heard, 1000) - strength_db(sound, 1000) == pytest.approx(out_db - peak_db, abs=0.1)
+
+
+def test_compressor_keeps_the_stereo_image() -> None:
+    sound = sine(1000, 1.0, 0.9, channels=2)
+    sound.samples[1] *= 0.1
+    heard = dynamics.compress(sound, -30, 4, 0.005, 0.1)
+    assert np.allclose(heard.samples[1], 0.1 * heard.samples[0], atol=1e-6)
+
+
+def test_limiter_lets_no_sample_over_its_ceiling() -> None:
+    heard = dynamics.limit(hiss(2.0, 2, 0.3), -12, 0.05)
+    assert np.abs(heard.samples).max() <= 10 ** (-12 / 20) + 1e-6
+    soft = hiss(1.0, 1, 0.01)
+    assert np.allclose(dynamics.limit(soft, -12, 0.05).samples, soft.samples, atol=1e-7)
+
+
+def test_phone_is_band_limited() -> None:
+    drawn = [each for each in chain.draw(registry.preset("phone"), default_rng(1)) if each["kind"] == "phone"]
+    sound = hiss(3.0)
+    heard, _ = chain.apply(sound, drawn)
+    before, after = (10 * np.log10(np.abs(np.fft.rfft(each.samples[0])) ** 2 + 1e-12) for each in (sound, heard))
+    hertz = np.fft.rfftfreq(sound.samples.shape[1], 1 / RATE)
+
+    def change(low: float, high: float) -> float:
+        inside = (hertz >= low) & (hertz < high)
+        return float((after[inside] - before[inside]).mean())
+
+    assert change(20, 60) < change(1000, 2000) - 12
+    assert change(18_000, 22_000) < change(1000, 2000) - 6
+    assert change(2000, 4500) > change(600, 1000)
