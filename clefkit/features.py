@@ -146,5 +146,5 @@ def _relative(before: Array, current: Array, after: Array) -> Array:
     present = sliding_window_view(np.pad(np.ones(len(total)), (left, right)), 2 * reach + 1)
     level = np.sqrt(windows.mean(axis=1) / present.mean(axis=1) * windows.max(axis=1))
     level_db = 10 * np.log10(np.maximum(level, 10 ** (QUIETEST_LEVEL_DB / 10)))
-    decibels = 10 * np.log10(np.maximum(current, np.float32(1e-14))) - level_db[:, None, None].astype(np.float32)
+    decibels = 10 * np.log10(np.maximum(current, np.float32(1e-16))) - level_db[:, None, None].astype(np.float32)
     return np.asarray(np.clip((decibels - FLOOR_DB) / (CEILING_DB - FLOOR_DB), 0, 1), dtype=np.float32)

@@ -180,7 +180,7 @@ def _read_jsonl(path: Path) -> Notes:
             [row["velocity"] for row in rows],
             [row["part"] for row in rows],
             parts,
-            [row.get("id", "") for row in rows],
+            [row.get("id", "") for row in rows] if any("id" in row for row in rows) else None,
         )
     except (ValueError, KeyError, TypeError, ZeroDivisionError, UnicodeDecodeError) as error:
         raise InputError("not a file of notes, or damaged") from error

@@ -51,10 +51,12 @@ def augment(
     """
     from clefkit import augment as stage
     from clefkit import registry
+    from clefkit.augment import chain as chains
 
     if preset and ir:
         raise UsageError("--preset and --ir exclude each other: a preset has its own room")
     chain = stage.room_chain(ir) if ir else registry.preset(preset or "hall")
     if snr is not None:
         chain = stage.with_noise(chain, snr, noise.value)
+    chains.check(chain)
     stream.run("augment", paths, common, chain=chain, label=f"{chain['name']}-{common.seed}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clefkit import audio, augment, notes, record, registry
 from clefkit.audio import Audio
 from clefkit.augment import chain, convolve, level, rooms
-from clefkit.errors import InputError, UsageError
+from clefkit.errors import InputError, MissingError, UsageError
 
 ROOT = Path(__file__).parent.parent
 RATE = 44_100
@@ -181,6 +181,13 @@ def test_files_that_are_no_response(tmp_path: Path) -> None:
     for name, why in (("silent.wav", "is silent"), ("long.wav", "longer than 30 s"), ("text.wav", "not a sound file")):
         with pytest.raises(InputError, match=f"room response {name}.*{why}"):
             augment.room_chain(str(tmp_path / name))
+
+
+def test_a_response_that_no_reader_takes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "room.mid").write_bytes(b"MThd")
+    with pytest.raises(MissingError, match=r"room response room\.mid: .*ffmpeg"):
+        augment.room_chain(str(tmp_path / "room.mid"))
 
 
 def test_rooms_by_name() -> None:

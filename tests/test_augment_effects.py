@@ -10,7 +10,7 @@ from numpy.random import default_rng
 
 from clefkit import augment, registry
 from clefkit.audio import Audio
-from clefkit.augment import biquad, chain, dynamics, level, noise
+from clefkit.augment import biquad, chain, codec, dynamics, level, noise
 
 RATE = 44_100
 
@@ -143,3 +143,18 @@ def test_phone_is_band_limited() -> None:
     assert change(20, 60) < change(1000, 2000) - 12
     assert change(18_000, 22_000) < change(1000, 2000) - 6
     assert change(2000, 4500) > change(600, 1000)
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 96_000])
+@pytest.mark.parametrize("name", ["mp3", "gsm"])
+def test_codec_keeps_length_and_time(name: str, rate: int) -> None:
+    rng = default_rng(5)
+    envelope = np.sin(np.arange(2 * rate) / rate * 9) > 0.5
+    smooth = np.convolve(rng.standard_normal(2 * rate), np.ones(rate // 1500) / 40, "same")
+    sound = Audio((smooth * envelope)[None].astype(np.float32), rate)
+    heard = codec.apply(sound, {"codec": name, "vbr_quality": 4.0})
+    assert heard.samples.shape == sound.samples.shape
+    assert not np.array_equal(heard.samples, sound.samples)
+    size = 4 * rate
+    product = np.fft.rfft(heard.samples[0], size) * np.conj(np.fft.rfft(sound.samples[0], size))
+    assert abs((int(np.argmax(np.fft.irfft(product, size))) + rate) % size - rate) <= rate // 8000 + 1

@@ -27,7 +27,7 @@ import numpy as np
 
 from clefkit import audio
 from clefkit.audio import Audio
-from clefkit.augment import band, compressor, eq, gain, limiter, noise, phone, room
+from clefkit.augment import band, codec, compressor, eq, gain, limiter, noise, phone, room
 from clefkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ EFFECTS: dict[str, Effect] = {
     "limiter": limiter,
     "phone": phone,
     "gain": gain,
+    "codec": codec,
 }
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from clefkit import audio, record
 from clefkit.audio import Audio, Samples
-from clefkit.errors import InputError
+from clefkit.errors import ClefkitError, InputError
 
 LONGEST_FILE_S = 30.0
 LONGEST_TAIL_S = 10.0
@@ -60,11 +60,14 @@ def response(path: Path, sha256: str, rate: int) -> Response:
 
 
 def load(path: Path) -> Audio:
-    """A response as it is in its file. raises: InputError naming it when it can't be one"""
+    """A response as it is in its file.
+
+    raises: InputError naming the file when it can't be one; MissingError when only ffmpeg could read it
+    """
     try:
         sound = audio.read(path)
-    except InputError as error:
-        raise InputError(f"the room response {path.name}: {error}") from error
+    except ClefkitError as error:
+        raise type(error)(f"the room response {path.name}: {error}") from error
     if sound.duration_s > LONGEST_FILE_S:
         raise InputError(f"the room response {path.name} is longer than {LONGEST_FILE_S:.0f} s: cut it to one")
     if np.abs(sound.samples).max() < SILENCE:

@@ -11,7 +11,7 @@ The export to ONNX is held equal to this class by a test.
 
 from __future__ import annotations
 
-from torch import Tensor, nn, no_grad, zeros
+from torch import Tensor, nn, zeros
 
 from clefkit import features
 
@@ -35,8 +35,8 @@ class Notes(nn.Module):
         self.blocks = nn.Sequential(*(Block(time, interval) for time, interval in BLOCKS))
         self.head = nn.Conv2d(WIDTH, len(OUTPUTS), 1)
         self.relu = nn.ReLU()
-        with no_grad():
-            self.head.bias += -3.0  # nearly every cell is silent: start from there
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias, -3.0)  # nearly every cell is silent: start from there
 
     def forward(self, sound: Tensor) -> Tensor:
         x = self.relu(self.stem_norm(self.stem(sound)) + self.register)

@@ -6,13 +6,12 @@ members are read through a counter that stops; entities, which can multiply with
 
 from __future__ import annotations
 
-import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-from lxml import etree
+import lxml.etree
 
 from clefkit.errors import InputError
 
@@ -46,7 +45,7 @@ def xml_bytes(path: Path) -> bytes:
     return data
 
 
-def _from_zip(file: BinaryIO) -> bytes:
+def _from_zip(file: IO[bytes]) -> bytes:
     try:
         with zipfile.ZipFile(file) as archive:
             if len(archive.infolist()) > MOST_MEMBERS:
@@ -63,13 +62,15 @@ def _score_name(archive: zipfile.ZipFile) -> str:
         data = _member(archive, "META-INF/container.xml")
         _refuse_entities(data)
         try:
-            root = etree.fromstring(data, safe_parser())
-        except etree.XMLSyntaxError as error:
+            root = lxml.etree.fromstring(data, safe_parser())
+        except lxml.etree.XMLSyntaxError as error:
             raise InputError("a compressed score (mxl) whose container is not XML") from error
         for element in root.iter("{*}rootfile"):
             if element.get("media-type", "application/vnd.recordare.musicxml+xml").endswith("xml"):
                 return _present(element.get("full-path", ""), names)
-    scores = [n for n in names if n.lower().endswith((".xml", ".musicxml")) and not n.startswith(("META-INF", "__MACOSX"))]
+    scores = [
+        n for n in names if n.lower().endswith((".xml", ".musicxml")) and not n.startswith(("META-INF", "__MACOSX"))
+    ]
     if len(scores) != 1:
         raise InputError("a zip without a score in it: not a compressed score (mxl)")
     return scores[0]
@@ -88,7 +89,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
         return _bounded(file, limit)
 
 
-def _bounded(file: BinaryIO | io.BufferedIOBase, limit: int) -> bytes:
+def _bounded(file: IO[bytes], limit: int) -> bytes:
     """All of `file`, in blocks, so that not more than `limit` bytes are ever held."""
     blocks: list[bytes] = []
     size = 0
@@ -107,6 +108,6 @@ def _refuse_entities(data: bytes) -> None:
         raise InputError("declares XML entities, which no score needs: export it again without a DTD of its own")
 
 
-def safe_parser() -> etree.XMLParser:
+def safe_parser() -> lxml.etree.XMLParser:
     """An XML parser that resolves nothing, loads nothing and keeps libxml2's own limits."""
-    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    return lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)

@@ -60,10 +60,16 @@ NAMES: tuple[tuple[str, int], ...] = (
     (r"sopran|mezzo|contralto|alto\b|\balt\b|tenor|bariton|\bbass\b|\bbasse?\b|basso\b|discant|cantus|superius", 52),
     (r"piano|klavier|pianoforte|clavier|flügel", PIANO),
 )
-DRUMS = re.compile(
-    r"drum|percuss|schlagzeug|schlagwerk|batter[iy]|cymbal|becken|piatti|triang|tambour|tamburo|cassa|caisse|snare|tam-tam",
-    re.IGNORECASE,
+DRUMS: tuple[tuple[str, int], ...] = (
+    (r"bass drum|grosse trommel|große trommel|gran cassa|grosse caisse", 36),
+    (r"snare|side drum|kleine trommel|rührtrommel|tamburo militare|cassa rullante|caisse claire|tambour militaire", 38),
+    (r"tam-?tam|gong", 52),
+    (r"cymbal|becken|piatti", 49),
+    (r"tambourin|tamburin|tamburello|tambour de basque|schellentrommel", 54),
+    (r"triang", 81),
+    (r"wood ?block|holzblock", 76),
 )
+DRUM_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), note) for pattern, note in DRUMS)
 PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), program) for pattern, program in NAMES)
 
 
@@ -85,8 +91,17 @@ def program(part: Part) -> int:
     return guess(part.name) or guess(part.abbreviation) or PIANO
 
 
+def drum(name: str) -> int | None:
+    """General MIDI drum note for the name of a percussion part, or None when no drum is known in it."""
+    for pattern, note in DRUM_PATTERNS:
+        if pattern.search(name):
+            return note
+    return None
+
+
 def is_drums(part: Part) -> bool:
-    """Whether a part plays the General MIDI drum map: by its channel, or by a name when nothing else is known."""
-    if part.channel is not None or part.program is not None:
-        return part.channel == DRUM_CHANNEL
-    return guess(part.name) is None and DRUMS.search(part.name) is not None
+    """Whether a part plays the drum map: by notes without pitch, or by channel if its name fits.
+
+    Some programs number channels by part, so that the tenth part gets the drum channel, whatever it is.
+    """
+    return part.unpitched or (part.channel == DRUM_CHANNEL and guess(part.name) is None)

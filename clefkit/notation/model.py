@@ -1,7 +1,7 @@
 """A score as data: parts, measures, notes and directions.
 
-Every time is an exact `Fraction` of a quarter note, counted from the start of the score as it is written, before repeats
-are played. Pitches are sounding pitches as MIDI numbers (60 is middle C, 60.5 a quarter tone above it).
+Every time is an exact `Fraction` of a quarter note, counted from the start of the score as it is written, before
+repeats are played. Pitches are sounding pitches as MIDI numbers (60 is middle C, 60.5 a quarter tone above it).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Part:
     channel: MIDI channel, 1 to 16, or None when the source names none
     transposition: semitones from written to sounding pitch in the first measure (the pitches of notes have it in them)
     percussion: instrument id -> General MIDI drum note, for instruments without pitch
+    unpitched: whether any of its notes has no pitch but a place on the drum map
     """
 
     id: str
@@ -33,6 +34,7 @@ class Part:
     channel: int | None = None
     transposition: int = 0
     percussion: dict[str, int] = field(default_factory=dict)
+    unpitched: bool = False
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """MusicXML to `Score`: partwise or timewise, plain or compressed, in one pass that holds one measure of XML at a time.
 
-After W3C, "MusicXML 4.0" (2021). What a file leaves out is taken from its neighbours; what can't be a score is an error.
+After W3C, "MusicXML 4.0" (2021). What a file leaves out is taken from what is near it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
+import lxml.etree
 
 from clefkit.errors import InputError
+from clefkit.notation import instruments
 from clefkit.notation.container import xml_bytes
 from clefkit.notation.model import Dynamic, Part, Pedal, Score, Tempo, Wedge
 from clefkit.notation.musicxml_directions import WORD
-from clefkit.notation.musicxml_part import Found, PartReader, whole
+from clefkit.notation.musicxml_part import Found, PartReader
+from clefkit.notation.numbers import whole
 
 ROOTS = ("score-partwise", "score-timewise")
 
@@ -27,61 +29,66 @@ def read(path: Path) -> Score:
     raises: InputError when it is missing, damaged, not MusicXML, past 64 MiB, or has no measures
     """
     data = xml_bytes(path)
-    found = Found()
+    reading = _Reading()
     try:
-        parts = _walk(data, found)
-    except etree.XMLSyntaxError as error:
+        _walk(data, reading)
+    except lxml.etree.XMLSyntaxError as error:
         reason = str(error.msg or "").split(", line")[0].strip().lower()
         raise InputError(f"damaged XML in line {error.lineno} ({reason}): export it again") from error
-    if not found.measures:
+    if not reading.found.measures:
         raise InputError("a score without measures")
-    return _assemble(parts, found)
+    for reader in reading.readers.values():
+        reader.finish()
+    return _assemble(reading.parts, reading.found)
 
 
-def _walk(data: bytes, found: Found) -> list[Part]:
+def _walk(data: bytes, reading: _Reading) -> None:
     """Read measure after measure and forget each one's XML."""
-    walk = etree.iterparse(
+    walk = lxml.etree.iterparse(
         io.BytesIO(data), events=("end",), tag=("score-part", "measure", "part"), load_dtd=False, no_network=True,
         resolve_entities=False, remove_comments=True, remove_pis=True, huge_tree=False,
     )  # fmt: skip
-    parts: list[Part] = []
-    readers: dict[str, PartReader] = {}
-    waiting: list[Any] = []  # a timewise file: the parts of the measure that is being read
+    ordinal = 0  # of the part that is being read, in a partwise file
+    shares: list[Any] = []  # what each part has in the measure that is being read, in a timewise file
     for _, element in walk:
+        parent = element.getparent()
         if element.tag == "score-part":
-            parts.append(_part(element))
-        elif element.tag == "measure":
-            timewise = [part for part in waiting if part.getparent() is element]
-            pairs = [(part.get("id", ""), part) for part in timewise] or [(_owner(element), element)]
-            for part_id, content in pairs:
-                if part_id not in readers:
-                    readers[part_id] = PartReader(_index(parts, part_id), parts, found)
-                readers[part_id].measure(element.get("number", ""), content)
-            waiting.clear()
+            reading.parts.append(_part(element))
+        elif element.tag == "part":
+            if parent is not None and parent.tag == "measure":
+                shares.append(element)
+            ordinal += 1
+        else:
+            number = element.get("number", "")
+            if not shares:
+                reading.reader(str(ordinal), "" if parent is None else parent.get("id", "")).measure(number, element)
+            for share in shares:
+                reading.reader(share.get("id", ""), share.get("id", "")).measure(number, share)
+            shares.clear()
             element.clear()
-        elif element.getparent() is not None and element.getparent().tag == "measure":
-            waiting.append(element)
     root = walk.root
     if root is None or root.tag not in ROOTS:
-        name = "" if root is None else f" (its root is <{etree.QName(root).localname}>)"
+        name = "" if root is None else f" (its root is <{lxml.etree.QName(root).localname}>)"
         raise InputError(f"not a MusicXML score{name}")
-    for reader in readers.values():
-        reader.finish()
-    return parts
 
 
-def _owner(measure: Any) -> str:
-    parent = measure.getparent()
-    return "" if parent is None else str(parent.get("id", ""))
+class _Reading:
+    """The parts, a reader for each, and what they found."""
 
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.readers: dict[str, PartReader] = {}
+        self.found = Found()
 
-def _index(parts: list[Part], part_id: str) -> int:
-    """The place of a part in the list; a part that the list forgot is added."""
-    for index, part in enumerate(parts):
-        if part.id == part_id:
-            return index
-    parts.append(Part(part_id))
-    return len(parts) - 1
+    def reader(self, key: str, part_id: str) -> PartReader:
+        """The reader under `key`, a new one for the listed part with that id; a part that the list forgot is added."""
+        if key not in self.readers:
+            taken = {reader.index for reader in self.readers.values()}
+            free = [index for index, part in enumerate(self.parts) if part.id == part_id and index not in taken]
+            if not free:
+                self.parts.append(Part(part_id))
+            self.readers[key] = PartReader(free[0] if free else len(self.parts) - 1, self.parts, self.found)
+        return self.readers[key]
 
 
 def _part(element: Any) -> Part:
@@ -98,6 +105,9 @@ def _part(element: Any) -> Part:
         drum = whole(midi.findtext("midi-unpitched"))
         if drum is not None and 1 <= drum <= 128:
             part.percussion[midi.get("id", "")] = drum - 1
+    named = instruments.drum(part.name)
+    if named is not None and not part.percussion:
+        part.percussion[""] = named
     return part
 
 
@@ -130,7 +140,7 @@ def _assemble(parts: list[Part], found: Found) -> Score:
 
 
 def _tempos(found: Found, starts: list[Fraction]) -> list[Tempo]:
-    """One tempo for each onset: a playback tempo goes before a metronome mark. Words count only without any of these."""
+    """One tempo for each onset: playback tempo before metronome mark. Words count only when there are no numbers."""
     numbers = any(rank > WORD for _, _, rank, _ in found.tempos)
     best: dict[Fraction, tuple[int, float]] = {}
     for measure, at, rank, value in found.tempos:

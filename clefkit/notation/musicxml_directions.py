@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from clefkit.notation import words
+from clefkit.notation.numbers import number
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
@@ -24,9 +25,7 @@ PASSES = re.compile(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
 
 
 def direction(reader: PartReader, element: Any) -> None:
-    """A <direction>: everything in it happens at the cursor, moved by its <offset>. What <sound> says goes before words."""
-    from clefkit.notation.musicxml_part import number
-
+    """A <direction>: all at the cursor, moved by its <offset>. What <sound> says goes before words."""
     offset = number(element.findtext("offset"))
     at = reader.cursor if offset is None else max(reader.cursor + offset / reader.divisions, Fraction(0))
     texts: list[str] = []
@@ -50,15 +49,14 @@ def direction(reader: PartReader, element: Any) -> None:
 
 def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
     """A <sound>: what a player does, whatever is printed."""
-    from clefkit.notation.musicxml_part import number
-
     at = reader.cursor if at is None else at
     tempo = number(element.get("tempo"))
     if tempo is not None:
         _tempo(reader, at, SOUND, float(tempo))
     pedal = element.get("damper-pedal")
-    if pedal is not None and not any(kind for m, t, _, kind in reader.found.pedals[-1:] if (m, t) == (reader.place, at)):
-        reader.found.pedals.append((reader.place, at, reader.index, "up" if pedal in ("no", "0") else "down"))
+    place = (reader.place, at, reader.index)
+    if pedal is not None and place not in [found[:3] for found in reader.found.pedals[-1:]]:  # its sign came before it
+        reader.found.pedals.append((*place, "up" if pedal in ("no", "0") else "down"))
     measure = reader.current
     measure.segno = element.get("segno", measure.segno)
     measure.coda = element.get("coda", measure.coda)
@@ -77,8 +75,6 @@ def _tempo(reader: PartReader, at: Fraction, rank: int, value: float) -> None:
 
 def _metronome(reader: PartReader, element: Any, at: Fraction) -> None:
     """A beat unit with dots and a number ("ca. 120" too). Units that equal each other say no tempo."""
-    from clefkit.notation.musicxml_part import number
-
     found = re.search(r"\d{1,4}(\.\d{1,6})?", element.findtext("per-minute") or "")
     unit = BEAT_UNITS.get((element.findtext("beat-unit") or "").strip())
     if found is None or unit is None:

@@ -5,7 +5,6 @@ Times inside a measure are quarters from its start. What is found goes into a `F
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -13,14 +12,27 @@ from typing import Any
 
 from clefkit.notation import musicxml_directions as directions
 from clefkit.notation.model import NO_MARKS, Measure, Note, Part
+from clefkit.notation.numbers import number, whole
 from clefkit.notation.words import Jump
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-DRUM_LINES = {"D4": 44, "E4": 36, "F4": 36, "G4": 43, "A4": 41, "B4": 47, "C5": 38, "D5": 45, "E5": 48, "F5": 51, "G5": 42, "A5": 49}
+DRUM_LINES = {
+    "D4": 44,
+    "E4": 36,
+    "F4": 36,
+    "G4": 43,
+    "A4": 41,
+    "B4": 47,
+    "C5": 38,
+    "D5": 45,
+    "E5": 48,
+    "F5": 51,
+    "G5": 42,
+    "A5": 49,
+}
 SNARE = 38
 ROUNDING = Fraction(1, 32)  # quarters
 LOUD = 90  # MusicXML counts dynamics in percent of velocity 90
-NUMBER = re.compile(r"\s*[+-]?\d{1,9}(\.\d{1,9})?\s*\Z", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -34,17 +46,6 @@ class Found:
     pedals: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
     wedges: list[tuple[tuple[int, Fraction], tuple[int, Fraction], int, bool]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
-
-
-def number(text: str | None) -> Fraction | None:
-    """A plain decimal number of at most nine digits on each side, or None."""
-    return Fraction(text.strip()) if text and NUMBER.match(text) else None
-
-
-def whole(text: str | None) -> int | None:
-    """A whole number, or None."""
-    value = number(text)
-    return None if value is None else int(value)
 
 
 @lru_cache(maxsize=4096)
@@ -99,8 +100,8 @@ class PartReader:
     def _length(self, furthest: Fraction) -> Fraction:
         """The length of this part's measure: that of its content, with two exceptions.
 
-        Programs round, so a 128th more or less than the time signature is the signature. And they fill tuplets with rests
-        that are too long: past the signature rests count only when every voice that fills the measure has them.
+        Programs round, so a 128th more or less than the time signature is the signature. And they fill tuplets with
+        rests that are too long: past the signature rests count only when every voice that fills the measure has them.
         """
         signature = Fraction(4 * self.time[0], self.time[1])
         if furthest < signature - ROUNDING or self.sounds_until > signature + ROUNDING:
@@ -119,7 +120,8 @@ class PartReader:
     def attributes(self, element: Any) -> None:
         for child in element:
             if child.tag == "divisions":
-                self.divisions = number(child.text) or self.divisions
+                divisions = number(child.text)
+                self.divisions = divisions if divisions is not None and divisions > 0 else self.divisions
             elif child.tag == "key":
                 self.key = self.current.key = whole(child.findtext("fifths")) or 0
             elif child.tag == "time":
@@ -185,7 +187,11 @@ class PartReader:
     def _pitch(self, children: dict[str, Any]) -> float | None:
         if "pitch" in children:
             parts = {child.tag: child.text for child in children["pitch"]}
-            step, octave, alter = STEPS.get((parts.get("step") or "").strip()), whole(parts.get("octave")), parts.get("alter")
+            step, octave, alter = (
+                STEPS.get((parts.get("step") or "").strip()),
+                whole(parts.get("octave")),
+                parts.get("alter"),
+            )
             if step is None or octave is None:
                 return None
             staff = (children["staff"].text or "") if "staff" in children else "1"
@@ -197,6 +203,7 @@ class PartReader:
         return None
 
     def _drum(self, children: dict[str, Any]) -> int:
+        self.part.unpitched = True
         drums = self.part.percussion
         instrument = children["instrument"].get("id", "") if "instrument" in children else ""
         if instrument in drums:

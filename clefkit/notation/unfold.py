@@ -1,13 +1,14 @@
 """The order in which measures are played: repeats, endings, D.C., D.S., Fine and Coda.
 
-A repeat sign without a beginning goes back to the end of the section before it, or to the start of the movement. After a
-D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. A file may hold several
-movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
+A repeat sign without a beginning goes back to the end of the section before it, or to the start of the movement. After
+a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. A file may hold
+several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from clefkit.errors import InputError
@@ -23,7 +24,7 @@ def unfold(score: Score) -> list[int]:
     """
     edges = [*movements(score), len(score.measures)]
     order: list[int] = []
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in pairwise(edges):
         order += _Player(score.measures, first, end).play(MOST_MEASURES - len(order))
     return order
 
@@ -68,11 +69,13 @@ class _Player:
             measure = self.measures[place]
             if place > self.replay_until >= 0:
                 self._end_replay(place)
-            if measure.repeat_start and (len(self.sections) == 1 or self.sections[-1][0] != place):
-                self.sections.append([place, 1])
             if self._skips(measure):
                 place = self._forward(measure)
                 continue
+            if measure.repeat_start and (len(self.sections) == 1 or self.sections[-1][0] != place):
+                if place in self.brackets:  # the last bracket of one section opens the next section
+                    self._close(place)
+                self.sections.append([place, 1])
             order.append(place)
             if len(order) > most:
                 raise InputError(f"repeats that play more than {MOST_MEASURES} measures: check the repeat signs")
@@ -88,9 +91,9 @@ class _Player:
             self.sections[-1][1] = self.brackets[place].last
 
     def _skips(self, measure: Measure) -> bool:
-        """Whether this pass leaves out a measure under a bracket. Brackets that no repeat sign ends count for jumps only."""
+        """Whether this pass leaves out a measure under a bracket. Brackets that no repeat closes matter to jumps."""
         run = self.brackets.get(measure.index)
-        if run is None:
+        if run is None or self.sections[-1][0] >= run.first:
             return False
         number = self.sections[-1][1]
         if self.replay_until >= 0 or (number not in run.numbers and not run.last_repeats):
@@ -124,7 +127,8 @@ class _Player:
     def _forward(self, measure: Measure) -> int:
         """The next measure as written; behind the last bracket the section is over."""
         after = measure.index + 1
-        if measure.endings and not (after < self.end and self.measures[after].endings):
+        run = self.brackets.get(measure.index)
+        if run is not None and after not in self.brackets and self.sections[-1][0] < run.first:
             self._close(after)
         return after
 
@@ -148,8 +152,13 @@ class _Player:
 
 
 class _Run(NamedTuple):
-    """Brackets that follow each other. last: the highest number; last_repeats: a repeat sign closes the last one."""
+    """Brackets that follow each other.
 
+    first: index of their first measure; numbers: all that are written; last: the highest number
+    repeats, last_repeats: whether a repeat sign closes any of them, the last of them
+    """
+
+    first: int
     numbers: frozenset[int]
     last: int
     repeats: bool
@@ -166,7 +175,7 @@ def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
         elif run:
             numbers = frozenset[int]().union(*(measure.endings for measure in run))
             repeats = any(measure.repeat_times for measure in run)
-            facts = _Run(numbers, max(numbers), repeats, run[-1].repeat_times > 0)
+            facts = _Run(run[0].index, numbers, max(numbers), repeats, run[-1].repeat_times > 0)
             found |= dict.fromkeys((measure.index for measure in run), facts)
             run = []
     return found

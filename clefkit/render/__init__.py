@@ -175,5 +175,6 @@ def _gain_db(peak_db: float) -> float:
 
 
 def _scaled(rendering: Rendering, gain_db: float) -> Rendering:
-    samples = rendering.audio.samples * np.float32(10 ** (gain_db / 20))
-    return rendering._replace(audio=Audio(samples, rendering.audio.rate))
+    """The same rendering, louder, in place: an hour is a gigabyte."""
+    rendering.audio.samples[...] *= np.float32(10 ** (gain_db / 20))
+    return rendering

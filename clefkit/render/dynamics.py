@@ -1,6 +1,6 @@
 """Dynamic marks and hairpins to velocities, 1 to 127.
 
-The levels are those that MuseScore and Finale play: ppp 16, pp 33, p 49, mp 64, mf 80, f 96, ff 112, fff 126.
+The levels are those that MuseScore plays: ppp 16, pp 33, p 49, mp 64, mf 80, f 96, ff 112, fff 126.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _level(slope: _Slope, onset: Fraction) -> float:
 
 def _slopes(score: Score, part: int) -> list[_Slope]:
     """Levels and hairpins of one part, sorted by start."""
-    marks = [(mark.onset, level) for mark in score.dynamics if mark.part == part and (level := _mark_level(mark)) is not None]
+    marks = [
+        (mark.onset, level) for mark in score.dynamics if mark.part == part and (level := _mark_level(mark)) is not None
+    ]
     wedges = [wedge for wedge in score.wedges if wedge.part == part]
     changes: list[tuple[Fraction, int, float | Wedge]] = [(onset, 0, level) for onset, level in marks]
     changes += [(wedge.onset, 1, wedge) for wedge in wedges]

@@ -73,10 +73,10 @@ def library() -> Library:
     """
     try:
         handle = ctypes.CDLL(os.environ.get("CLEFKIT_FLUIDSYNTH") or _name())
-    except (ImportError, OSError) as error:
+        numbers = [c_int() for _ in range(3)]
+        handle.fluid_version(*(ctypes.byref(number) for number in numbers))
+    except (ImportError, OSError, AttributeError) as error:
         raise MissingError(f"the library FluidSynth is missing: {_command()}") from error
-    numbers = [c_int() for _ in range(3)]
-    handle.fluid_version(*(ctypes.byref(number) for number in numbers))
     version = tuple(number.value for number in numbers)
     name = ".".join(map(str, version))
     if version < OLDEST:

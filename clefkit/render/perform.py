@@ -1,7 +1,7 @@
 """From a score to a performance: what is written becomes seconds, velocities and pedal.
 
 Exact where the score is exact: tempo marks, ties, repeats. Where it is not, by common practice: dynamic marks have the
-velocities that MuseScore and Finale give them, staccato halves a note, grace notes take their time from before the beat.
+velocities that MuseScore gives them, staccato halves a note, grace notes take their time from before the beat.
 Without any tempo mark a quarter lasts half a second, the default of the Standard MIDI File (1996) and of MuseScore.
 """
 
@@ -22,6 +22,7 @@ from clefkit.notation.unfold import unfold
 from clefkit.render.dynamics import velocities
 
 DEFAULT_TEMPO = 120.0
+LATEST_FIRST_TEMPO = 4.0  # quarters
 LONGEST_S = 2 * 3600
 MOST_NOTES = 1_000_000
 SAME_S = 1e-6  # times that differ by rounding only
@@ -37,7 +38,7 @@ SUSTAIN = 64
 
 @dataclass(slots=True)
 class _Event:
-    """One sounding note, seconds. open: it is tied to a note still to come."""
+    """One sounding note, seconds."""
 
     onset: float
     offset: float
@@ -46,7 +47,6 @@ class _Event:
     part: int
     voice: str
     id: str
-    open: bool = False
 
 
 @dataclass(slots=True)
@@ -63,8 +63,8 @@ def perform(score: Score, repeats: bool = True) -> notes.Performance:
     """Play a score.
 
     repeats: play repeats, endings and jumps; otherwise each measure once, as written
-    returns: notes in seconds from the start, each with the id of its (first, if tied) written note, and in its n-th pass
-        "@n" behind it; sustain pedal as controller 64
+    returns: notes in seconds from the start, each with the id of its (first, if tied) written note and, in its n-th
+        pass, "@n" behind it; sustain pedal as controller 64
     raises: InputError when there is nothing to play, or when it would last more than two hours
     """
     clock = _Clock(score)
@@ -73,7 +73,9 @@ def perform(score: Score, repeats: bool = True) -> notes.Performance:
     if not events:
         raise InputError("a score without notes to play")
     parts = tuple(
-        notes.Part(p.name or p.abbreviation, 0 if instruments.is_drums(p) else instruments.program(p), instruments.is_drums(p))
+        notes.Part(
+            p.name or p.abbreviation, 0 if instruments.is_drums(p) else instruments.program(p), instruments.is_drums(p)
+        )
         for p in score.parts
     )
     columns = zip(*((e.onset, e.offset, e.pitch, e.velocity, e.part, e.id) for e in events), strict=True)
@@ -87,9 +89,9 @@ class _Clock:
 
     def __init__(self, score: Score) -> None:
         marks = [(float(tempo.onset), 60.0 / tempo.quarters_per_minute) for tempo in score.tempos]
-        if not marks:
-            marks = [(0.0, 60.0 / DEFAULT_TEMPO)]
-        marks[0] = (0.0, marks[0][1])  # what comes before the first mark has its tempo
+        if not marks or marks[0][0] > LATEST_FIRST_TEMPO:
+            marks.insert(0, (0.0, 60.0 / DEFAULT_TEMPO))
+        marks[0] = (0.0, marks[0][1])  # a pickup has the tempo of the first full measure
         self.onset = np.array([onset for onset, _ in marks])
         self.slope = np.array([slope for _, slope in marks])
         self.start_s = np.concatenate([[0.0], np.cumsum(np.diff(self.onset) * self.slope[:-1])])
@@ -112,7 +114,9 @@ def _visits(score: Score, clock: _Clock, order: list[int]) -> list[_Visit]:
         now += float(end[place] - begin[place])
         before = place
     if now > LONGEST_S:
-        raise InputError(f"a score that plays for {now / 3600:.1f} hours: more than {LONGEST_S // 3600} hours are not played")
+        raise InputError(
+            f"plays for {now / 3600:.1f} hours, more than the {LONGEST_S // 3600} we play: cut it into parts"
+        )
     return visits
 
 
@@ -121,16 +125,16 @@ def _events(score: Score, clock: _Clock, visits: list[_Visit]) -> list[_Event]:
     end = clock.seconds(np.array([float(note.onset + note.duration) for note in score.notes])).tolist()
     loudness = velocities(score)
     content: dict[int, list[int]] = defaultdict(list)
-    for index, note in enumerate(score.notes):
-        content[note.measure].append(index)
+    for index in sorted(range(len(begin)), key=begin.__getitem__):
+        content[score.notes[index].measure].append(index)
     if sum(len(content[visit.measure]) for visit in visits) > MOST_NOTES:
         raise InputError(f"a score that plays more than {MOST_NOTES} notes")
     ties, graces = _Ties(), _Graces()
     for visit in visits:
-        for index in sorted(content[visit.measure], key=begin.__getitem__):
+        for index in content[visit.measure]:
             note, onset = score.notes[index], begin[index] + visit.shift_s
-            event = _Event(onset, end[index] + visit.shift_s, note.pitch, loudness[index], note.part, note.voice, note.id)
-            event.id += visit.suffix
+            offset, name = end[index] + visit.shift_s, note.id + visit.suffix
+            event = _Event(onset, offset, note.pitch, loudness[index], note.part, note.voice, name)
             if note.grace:
                 graces.add(note, event)
             else:
@@ -199,7 +203,7 @@ class _Graces:
 
 
 def _steal(group: list[list[_Event]], lengths: list[float], voice: list[_Event]) -> None:
-    """Before the beat, from at most half of the note before; when that is too little, on the beat, from the note after."""
+    """Before the beat, from at most half of the note before; if that is too short, on the beat, from the note after."""
     beat = group[0][0].onset
     place = bisect_right(voice, beat - UNISON_S, key=lambda event: event.onset)
     before = voice[place - 1].onset if place else 0.0
@@ -207,10 +211,9 @@ def _steal(group: list[list[_Event]], lengths: list[float], voice: list[_Event])
     room = min(wanted, (beat - before) / 2 if place else beat)
     if room >= GRACE_LEAST_S * len(group):
         start = beat - room
-        for event in reversed(voice[:place]):
-            if event.onset < before - SAME_S:
-                break
-            event.offset = min(event.offset, max(start, event.onset + SHORTEST_S)) if event.offset > start else event.offset
+        for event in voice[:place]:
+            if event.onset >= before - SAME_S:
+                event.offset = min(event.offset, start)
     else:
         following = [event for event in voice[place:] if event.onset < beat + UNISON_S]
         room = min([wanted, *((event.offset - event.onset) / 2 for event in following)])
@@ -225,7 +228,7 @@ def _steal(group: list[list[_Event]], lengths: list[float], voice: list[_Event])
 
 
 def _without_unisons(events: list[_Event]) -> list[_Event]:
-    """One string at a time: equal pitches of a part that start together are one note, and a later one ends an earlier."""
+    """Equal pitches of a part that start together are one note, and of two that overlap the later ends the earlier."""
     last: dict[tuple[int, float], _Event] = {}
     kept: list[_Event] = []
     for event in sorted(events, key=lambda event: (event.onset, -event.offset)):
@@ -253,19 +256,26 @@ def _pedal(score: Score, clock: _Clock, visits: list[_Visit]) -> tuple[notes.Con
     down: set[int] = set()
     for visit in visits:
         if visit.leaps:
-            controls += [notes.Control(starts[visit.measure] + visit.shift_s, part, "control", SUSTAIN, 0) for part in sorted(down)]
+            controls += _lifted(starts[visit.measure] + visit.shift_s, down)
             down.clear()
         for index in content[visit.measure]:
             pedal, now = score.pedals[index], times[index] + visit.shift_s
+            press = now
             if pedal.part in down:
-                controls.append(notes.Control(now, pedal.part, "control", SUSTAIN, 0))
+                controls += _lifted(now, {pedal.part})
+                down.remove(pedal.part)
+                press = now + PEDAL_GAP_S
             if pedal.kind != "up":
-                press = now + PEDAL_GAP_S if pedal.part in down else now
                 controls.append(notes.Control(press, pedal.part, "control", SUSTAIN, 127))
-            (down.discard if pedal.kind == "up" else down.add)(pedal.part)
-    if down:
+                down.add(pedal.part)
+    if visits:
         last = visits[-1]
         measure = score.measures[last.measure]
-        end = float(clock.seconds(np.array([float(measure.onset + measure.length)]))[0]) + last.shift_s
-        controls += [notes.Control(end, part, "control", SUSTAIN, 0) for part in sorted(down)]
+        end = clock.seconds(np.array([float(measure.onset + measure.length)])).tolist()[0]
+        controls += _lifted(end + last.shift_s, down)
     return tuple(sorted(controls, key=lambda control: control.time_s))
+
+
+def _lifted(time_s: float, parts: set[int]) -> list[notes.Control]:
+    """The pedals of `parts` go up."""
+    return [notes.Control(time_s, part, "control", SUSTAIN, 0) for part in sorted(parts)]

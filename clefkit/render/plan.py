@@ -2,6 +2,9 @@
 
 Each event goes to the block whose start is nearest to its time. Inside a block keys go up and controllers move in the
 order of their times, then keys go down.
+
+A voice waits for the shortest delay a soundfont can ask for, 2^-10 s, in whole blocks: not at all below 65,536 Hz, one
+block from there on. So at such rates every event goes one block ahead of its time.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from clefkit.notes import Control, Notes, Performance, take
 BLOCK = 64
 LONGEST_S = 2 * 3600
 MOST_PARTS = 256
+WIDEST_BEND = 72
+# FluidSynth reads a bend range of n as n * 127/128 semitones: SoundFont 2 scales controllers by 1/128, to at most 127.
+BEND_SEMITONE = 127 / 128
 
 SWITCHES = {64, 66}  # on from 64 on; FluidSynth hears nothing else in them
 # Legato and portamento from a given key may start a note without an attack, which no label could tell.
@@ -68,7 +74,7 @@ def _note_rows(notes: Notes, rate: int) -> Iterator[tuple[Event, float]]:
 
 def _on_grid(notes: Notes, rate: int) -> Notes:
     """The notes as FluidSynth plays them: on block starts, whole pitches, one at a time per part and pitch."""
-    onset = np.maximum(np.rint(notes.onset * rate / BLOCK), 0)
+    onset = np.maximum(np.rint(notes.onset * rate / BLOCK), _ahead(rate))
     offset = np.maximum(np.rint(notes.offset * rate / BLOCK), onset + 1)
     pitch = np.clip(np.floor(notes.pitch + 0.5), 0, 127)
     velocity = np.clip(notes.velocity, 1, 127).astype(np.int64)
@@ -89,17 +95,27 @@ def _on_grid(notes: Notes, rate: int) -> Notes:
 
 
 def _block(time_s: float, rate: int) -> int:
-    return max(round(time_s * rate / BLOCK), 0)
+    return max(round(time_s * rate / BLOCK) - _ahead(rate), 0)
+
+
+def _ahead(rate: int) -> int:
+    return rate // 1024 // BLOCK
 
 
 def _bend_ranges(controls: tuple[Control, ...]) -> dict[int, int]:
-    """Per part the widest bend, in whole semitones: FluidSynth takes bends as a fraction of it."""
+    """Per part a range that holds its widest bend, in whole semitones of BEND_SEMITONE."""
     widest: dict[int, int] = {}
     for control in controls:
         if control.kind == "bend":
-            need = min(max(math.ceil(abs(control.value)), 2), 72)
+            need = min(math.ceil(abs(control.value) / BEND_SEMITONE) + 1, WIDEST_BEND)
             widest[control.part] = max(widest.get(control.part, 0), need)
     return widest
+
+
+def _bend_level(semitones: float, bend_range: int) -> int:
+    """0 to 16,383. FluidSynth cuts pitches down to whole cents; half a cent more makes that rounding."""
+    wanted = semitones + 0.005 if semitones else 0.0
+    return min(max(8192 + round(wanted / (bend_range * BEND_SEMITONE) * 8192), 0), 16_383)
 
 
 def _control_rows(
@@ -108,8 +124,8 @@ def _control_rows(
     pressed: dict[tuple[int, int], bool] = {}
     for time_s, part, kind, number, value in controls:
         if kind == "bend":
-            level = 8192 + round(value / bend_range[part] * 8192)
-            yield Event(_block(time_s, rate), "bend", part, 0, min(max(level, 0), 16_383), -1), time_s
+            level = _bend_level(value, bend_range[part])
+            yield Event(_block(time_s, rate), "bend", part, 0, level, -1), time_s
             continue
         level = min(max(round(value), 0), 127)
         if number in SWITCHES:

@@ -86,7 +86,7 @@ def _joined(pieces: list[tuple[int, Notes]], parts: tuple[Part, ...]) -> Notes:
 
 
 def _plain(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    letters = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", letters)[:LONGEST_NAME].strip("-")
 
 

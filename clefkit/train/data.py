@@ -168,8 +168,8 @@ def _sound(
         played, voice = _on_font(chosen.performance, np.flatnonzero(on_font), fonts, generator)
         sound += voice
         targets.append(played)
-    columns = {name: np.concatenate([getattr(target, name) for target in targets]) for name in COLUMNS}
-    return sound, make(**columns)
+    onset, offset, pitch, velocity = (np.concatenate([getattr(each, name) for each in targets]) for name in COLUMNS)
+    return sound, make(onset, offset, pitch, velocity)
 
 
 def _own(

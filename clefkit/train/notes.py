@@ -1,8 +1,9 @@
 """The recipe of the checkpoint `notes`: data, loss, loop, thresholds, export.
 
-    build the data   data.build(...)
-    train            train(...): AdamW, a cosine from 3e-3 to 0 over the steps, six clips of 4.6 s a step, bfloat16
-    choose, export   finish(...): thresholds from the validation set, then export.write(...)
+    run              all of it:
+    data.build       the training set, shard by shard
+    train            AdamW, a cosine from 3e-3 to 0 over the steps, six clips of 4.6 s a step, bfloat16
+    finish           thresholds from the validation set, then the checkpoint and its card
 
 The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss for Dense
 Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights. `train` saves its
@@ -15,7 +16,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from clefkit.errors import MissingError
 from clefkit.nets.notes import Notes
-from clefkit.train import batches, data, evaluate
+from clefkit.train import batches, card, data, evaluate, export
 from clefkit.transcribe.decode import Thresholds
 
 CLIPS = 6
@@ -37,6 +39,9 @@ VELOCITY_WEIGHT = 0.1
 AVERAGE = 0.998
 SAVE_EVERY = 250
 VALIDATE_EVERY = 1000
+SHARDS = {"validation": 2, "train": 28}
+STEPS = 6500
+FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
 FIRST_GUESS = Thresholds(onset=0.4, again=0.4, frame=0.4, sustain=0.3)
 
 
@@ -47,6 +52,23 @@ class State(NamedTuple):
     average: Notes
     optimiser: torch.optim.AdamW
     step: int
+
+
+def run(
+    sources: Path, work: Path, folder: Path, fonts: Sequence[Path], steps: int = STEPS, seed: int = 0, threads: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Make the checkpoint from its sources. What an earlier run left in `work` is used again.
+
+    sources: the folder that holds `openscore/`, `pop909/` and `real/`
+    work: where shards (1 GB) and the state of training go
+    folder: the checkpoint's, such as `models/notes-1`
+    fonts: soundfonts to play with
+    yields: something to tell after each shard, every 250 steps, and at the end
+    """
+    for line in data.build(sources, work / "shards", fonts, SHARDS, seed):
+        yield {"built": line}
+    yield from train(work / "shards", work, steps, seed, threads)
+    yield {"validation": finish(work / "shards", work, folder)}
 
 
 def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> Iterator[dict[str, Any]]:
@@ -60,7 +82,7 @@ def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> I
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
     learned = [data.load(path) for path in sorted(shards.glob("train-*.npy"))]
-    checked = [data.load(path) for path in sorted(shards.glob("validation-*.npy"))]
+    checked = _validation(shards)
     state = _start(out / "state.pt", seed)
     losses: list[float] = []
     began = time.process_time()
@@ -80,6 +102,29 @@ def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> I
             yield line
 
 
+def finish(shards: Path, out: Path, folder: Path) -> dict[str, float]:
+    """Choose thresholds on the validation set, and write the checkpoint with its card.
+
+    folder: the checkpoint's, such as `models/notes-1`
+    returns: note F-measure on the validation set by kind of recording, with the chosen thresholds
+    raises: MissingError when nothing was trained in `out`, or the data are gone
+    """
+    if not (out / "state.pt").is_file() or not (shards / "manifest.json").is_file():
+        raise MissingError("nothing to finish: build the data and train first")
+    state = _start(out / "state.pt", 0)
+    network = state.average.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    predicted = evaluate.predict(network, _validation(shards))
+    thresholds = evaluate.choose(predicted, FIRST_GUESS)
+    figures = {name: evaluate.measure(predicted, thresholds, name) for name in FIGURES}
+    manifest = json.loads((shards / "manifest.json").read_text(encoding="utf-8"))
+    minutes = sum(len(shard.kind) for shard in _validation(shards)) * data.RECORDING_S / 60
+    validated = f"own validation set, {minutes:.0f} minutes, thresholds chosen on it"
+    measured = {"validation_note_f1": {"value": figures["note_f1"]["mean"], "on": validated}}
+    export.write(folder, network, thresholds, card.about(manifest, state.step), measured)
+    (folder / "card.md").write_text(card.text(manifest, state.step, thresholds, figures, minutes), encoding="utf-8")
+    return figures["note_f1"]
+
+
 def loss(logits: Tensor, target: Tensor) -> Tensor:
     """logits, target: (batch, outputs, frames, pitches) -> a number.
 
@@ -93,6 +138,10 @@ def loss(logits: Tensor, target: Tensor) -> Tensor:
     frame = (entropy[:, 1] * distance[:, 1] * (silent + (sounding - silent) * target[:, 1])).sum(-1).mean()
     velocity = (entropy[:, 2] * target[:, 0]).sum(-1).mean()
     return onset + frame + VELOCITY_WEIGHT * velocity
+
+
+def _validation(shards: Path) -> list[data.Shard]:
+    return [data.load(path) for path in sorted(shards.glob("validation-*.npy"))]
 
 
 def _learn(state: State, batch: batches.Batch, step: int, steps: int) -> float:

@@ -1,0 +1,253 @@
+"""transcribe: the front end, the decoder, streaming, the checkpoint that ships."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from clefkit import audio, features, notes, registry, score, transcribe
+from clefkit.audio import Audio
+from clefkit.errors import InputError, MissingError, UsageError
+from clefkit.record import Source
+from clefkit.transcribe import infer
+from clefkit.transcribe.decode import Decoder, Thresholds
+
+Array = NDArray[np.float32]
+PLAIN = Thresholds(onset=0.5, again=0.5, frame=0.4, sustain=0.3)
+
+
+def sine(pitch: float, seconds: float, level: float = 0.5) -> Array:
+    time = np.arange(round(seconds * features.RATE)) / features.RATE
+    return np.asarray(level * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * time), dtype=np.float32)
+
+
+def plucks(onset: list[float], pitch: list[int], seconds: float, rate: int = features.RATE) -> Array:
+    """Decaying tones of six partials at known times."""
+    sound = np.zeros(round(seconds * rate), np.float32)
+    for start, each in zip(onset, pitch, strict=True):
+        time = np.arange(round(0.45 * rate)) / rate
+        base = 2 * np.pi * 440 * 2 ** ((each - 69) / 12) * time
+        tone = sum(np.sin(base * k) / k**1.5 * np.exp(-time * 4 * k**0.5) for k in range(1, 7))
+        first = round(start * rate)
+        sound[first : first + len(time)] += (0.2 * np.minimum(time / 0.003, 1) * tone)[: len(sound) - first]
+    return sound
+
+
+@pytest.mark.parametrize("pitch", [33, 45, 54, 55, 69, 75, 76, 90, 105])
+def test_a_sine_is_loudest_at_its_own_pitch(pitch: int) -> None:
+    middle = features.compute(sine(pitch, 2.0))[43]
+    expected = (pitch - features.LOWEST_PITCH) * features.BINS_PER_SEMITONE + 1
+    assert abs(int(middle[0].argmax()) - expected) <= (1 if pitch < 45 else 0)  # 8192 samples are short for 55 Hz
+
+
+@pytest.mark.parametrize("samples", [1, 511, 512, 513, 131_071, 131_072, 131_073, 132_096, 135_168, 300_000])
+def test_blocks_of_any_length_give_the_same_features_to_the_bit(samples: int) -> None:
+    generator = np.random.default_rng(samples)
+    sound = (0.1 * generator.standard_normal(samples)).astype(np.float32)
+    whole = features.compute(sound)
+    cuts = np.sort(generator.integers(0, samples + 1, 7))
+    pieces = list(features.stream(np.split(sound, cuts)))
+    assert len(whole) == samples // features.HOP + 1
+    assert np.array_equal(np.concatenate(pieces), whole)
+
+
+def test_the_level_of_a_recording_changes_nothing() -> None:
+    generator = np.random.default_rng(0)
+    sound = (0.1 * generator.standard_normal(5 * features.RATE)).astype(np.float32)
+    assert np.allclose(features.compute(sound), features.compute(sound / np.float32(64)), atol=1e-4)
+
+
+def test_silence_is_zero() -> None:
+    assert features.compute(np.zeros(20_000, np.float32)).max() == 0
+
+
+def rising(onset: list[tuple[float, int]], length: list[int], frames: int) -> Array:
+    """What a perfect network would say: onsets as triangles, at (frame, pitch)."""
+    outputs = np.zeros((frames, 3, features.PITCHES), np.float32)
+    for (at, pitch), count in zip(onset, length, strict=True):
+        row = np.clip(1 - np.abs(np.arange(frames) - at) / 2, 0, 1)
+        outputs[:, 0, pitch - 21] = np.maximum(outputs[:, 0, pitch - 21], row)
+        outputs[int(np.ceil(at)) : int(np.ceil(at)) + count, 1, pitch - 21] = 1
+    outputs[:, 2] = 0.5
+    return outputs
+
+
+def decoded(outputs: Array, thresholds: Thresholds = PLAIN, cuts: list[int] | None = None) -> notes.Notes:
+    decoder = Decoder(thresholds)
+    for piece in np.split(outputs, cuts or []):
+        decoder.push(piece)
+    return decoder.finish()
+
+
+def test_the_decoder_tells_the_time_between_frames() -> None:
+    found = decoded(rising([(10.0, 60), (20.3, 61), (30.75, 62)], [8, 8, 8], 60))
+    assert found.pitch.tolist() == [60, 61, 62]
+    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [10.0, 20.3, 30.75], atol=0.01)
+    assert np.allclose((found.offset - found.onset) * features.FRAMES_PER_SECOND, 8, atol=1.0)
+    assert set(found.velocity.tolist()) == {64}
+
+
+def test_a_repeated_note_is_two_notes_that_meet() -> None:
+    found = decoded(rising([(10.0, 60), (18.0, 60)], [8, 8], 40))
+    assert len(found) == 2
+    assert found.offset[0] == found.onset[1]
+
+
+def test_a_short_dip_does_not_end_a_note_and_a_long_one_does() -> None:
+    outputs = rising([(5.0, 60)], [30], 60)
+    outputs[15:18, 1] = 0
+    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(34.5)
+    outputs[15:20, 1] = 0
+    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(14.5)
+
+
+def test_an_onset_that_never_sounds_is_no_note() -> None:
+    outputs = rising([(10.0, 60)], [0], 30)
+    assert len(decoded(outputs)) == 0
+
+
+def test_notes_at_the_first_and_the_last_frame() -> None:
+    found = decoded(rising([(0.0, 60), (49.0, 72)], [5, 1], 50))
+    # what lay before the first frame is not known, so the time between frames isn't either
+    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [0.0, 49.0], atol=0.51)
+
+
+def test_the_decoder_does_not_care_how_frames_arrive() -> None:
+    generator = np.random.default_rng(3)
+    outputs = generator.uniform(0, 1, (400, 3, features.PITCHES)).astype(np.float32) ** 3
+    whole = decoded(outputs)
+    assert len(whole) > 500
+    for seed in range(5):
+        cuts = sorted(np.random.default_rng(seed).integers(0, 401, 60).tolist())
+        again = decoded(outputs, cuts=cuts)
+        assert np.array_equal(again.intervals, whole.intervals)
+        assert np.array_equal(again.pitch, whole.pitch)
+    assert np.array_equal(decoded(outputs, cuts=list(range(1, 400))).intervals, whole.intervals)
+
+
+ONSETS = [0.2 + 0.3 * index for index in range(100)]
+PITCHES = [48 + (7 * index) % 37 for index in range(100)]
+
+
+@pytest.fixture(scope="module")
+def model() -> infer.Model:
+    return infer.load(registry.model("notes").path)
+
+
+def test_plucked_notes_are_found_where_they_are() -> None:
+    found = transcribe.notes(plucks(ONSETS[:30], PITCHES[:30], 10.0)[None], features.RATE)
+    truth = notes.make(ONSETS[:30], [each + 0.4 for each in ONSETS[:30]], PITCHES[:30])
+    assert score.compare(truth, found)["note_f1"] > 0.85
+
+
+def test_a_seam_neither_loses_nor_doubles_a_note(model: infer.Model) -> None:
+    sound = plucks(ONSETS, PITCHES, 31.0)
+    whole = infer.notes([sound], model, window=4096)
+    for window, block in ((512, 22_050), (64, 5000), (100, 1001)):
+        pieces = [sound[start : start + block] for start in range(0, len(sound), block)]
+        again = infer.notes(pieces, model, window=window)
+        assert again.pitch.tolist() == whole.pitch.tolist()
+        assert np.allclose(again.intervals, whole.intervals, atol=1e-3)
+
+
+def test_silence_and_noise_have_no_notes(model: infer.Model) -> None:
+    generator = np.random.default_rng(1)
+    noise = (0.05 * generator.standard_normal(10 * features.RATE)).astype(np.float32)
+    assert len(infer.notes([np.zeros(10 * features.RATE, np.float32)], model)) == 0
+    assert len(infer.notes([noise], model)) <= 2
+
+
+def test_a_quiet_recording_gives_the_notes_of_a_loud_one(model: infer.Model) -> None:
+    sound = plucks(ONSETS[:20], PITCHES[:20], 7.0)
+    loud, quiet = infer.notes([sound], model), infer.notes([sound / np.float32(20)], model)
+    assert score.compare(loud, quiet)["note_f1"] > 0.97
+
+
+def test_stereo_and_another_rate_are_fine() -> None:
+    sound = plucks(ONSETS[:10], PITCHES[:10], 4.0, rate=48_000)
+    mono = transcribe.notes(sound, 48_000)
+    stereo = transcribe.notes(np.stack([sound, sound]), 48_000)
+    assert mono.pitch.tolist() == stereo.pitch.tolist()
+    assert len(mono) >= 8
+
+
+@pytest.mark.parametrize("samples", [np.zeros((2, 0)), np.array([[0.0, np.nan, 0.0]])])
+def test_what_is_no_sound_is_refused(samples: NDArray[np.float64]) -> None:
+    with pytest.raises(InputError, match="samples"):
+        transcribe.notes(samples.astype(np.float32), 44_100)
+
+
+def test_an_unknown_model_is_told() -> None:
+    with pytest.raises(UsageError, match="no model"):
+        transcribe.notes(np.zeros((1, 8000), np.float32), 8000, model="nothing")
+
+
+def written(path: Path, out: Path) -> dict[str, Any]:
+    (product,) = transcribe.products(Source(path), np.random.default_rng(0), checkpoint=registry.model("notes"))
+    assert product.suffix == "notes.mid"
+    assert product.printed
+    product.write(out)
+    return product.facts
+
+
+def test_a_file_becomes_a_midi_file_and_its_facts(tmp_path: Path) -> None:
+    sound = plucks(ONSETS[:12], PITCHES[:12], 4.0, rate=44_100)
+    audio.write(tmp_path / "x.wav", Audio(sound[None], 44_100))
+    facts = written(tmp_path / "x.wav", tmp_path / "x.notes.mid")
+    found = notes.read(tmp_path / "x.notes.mid")
+    assert facts["notes"] == len(found) >= 10
+    assert facts["checkpoint"]["name"].startswith("notes-")
+    assert facts["checkpoint"]["sha256"] == registry.model("notes").sha256
+    again = written(tmp_path / "x.wav", tmp_path / "again.mid")
+    assert again == facts
+    assert (tmp_path / "again.mid").read_bytes() == (tmp_path / "x.notes.mid").read_bytes()
+
+
+def test_naming_products_reads_nothing(tmp_path: Path) -> None:
+    (product,) = transcribe.products(
+        Source(tmp_path / "none.wav"), np.random.default_rng(0), checkpoint=registry.model("notes")
+    )
+    with pytest.raises(InputError, match="no such file"):
+        product.write(tmp_path / "x.mid")
+
+
+def test_a_folder_without_a_checkpoint_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"config\.toml"):
+        infer.load(tmp_path)
+
+
+def test_a_network_that_was_changed_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "notes-1"
+    shutil.copytree(registry.model("notes").path, folder)
+    with (folder / "model.onnx").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(MissingError, match="not the one"):
+        infer.load(folder)
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('net = "tags"\n')
+    (tmp_path / "model.onnx").write_bytes(b"")
+    with pytest.raises(MissingError, match="kind"):
+        infer.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_an_hour_needs_no_more_memory_than_a_minute(model: infer.Model) -> None:
+    import tracemalloc
+
+    block = plucks(ONSETS[:30], PITCHES[:30], 10.0)
+
+    def peak(minutes: int) -> int:
+        tracemalloc.start()
+        infer.notes((block for _ in range(6 * minutes)), model)
+        result = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return result
+
+    assert peak(15) < peak(1) + 4_000_000
