@@ -15,9 +15,10 @@ from clefkit.cli import TABLE, app
 
 MANNERS = r"""
 .SH FILES
-Results go next to their inputs or into the folder given with \-\-out. Beside each is a record, NAME.json: where the file
-came from, with what numbers it was made, and which reference it has. The same input, seed and versions give the same
-bytes; a result that is already there is used again. A file that clefkit did not make is never replaced without \-\-force.
+Results go next to their inputs or into the folder given with \-\-out. Beside each is a record, NAME.json: where the
+file came from, with what numbers it was made, and which reference it has. The same input, seed and versions give the
+same bytes; a result that is already there is used again. A file that clefkit did not make is never replaced without
+\-\-force.
 .SH EXIT STATUS
 .TP
 0

@@ -119,8 +119,9 @@ def _column(values: ArrayLike | None, default: int, count: int) -> NDArray[np.in
 def take(notes: Notes, chosen: NDArray[Any]) -> Notes:
     """Some of the notes, by a mask or by indices."""
     columns = (notes.onset, notes.offset, notes.pitch, notes.velocity, notes.part)
-    picked = (column[chosen] for column in columns)
-    return Notes(*picked, notes.parts, None if notes.ids is None else notes.ids[chosen])
+    onset, offset, pitch, velocity, part = (column[chosen] for column in columns)
+    ids = None if notes.ids is None else notes.ids[chosen]
+    return make(onset, offset, pitch, velocity, part, notes.parts, ids)
 
 
 def read(path: Path) -> Notes:

@@ -103,7 +103,10 @@ def _guarded(do: Callable[[Job, Path, Outcome], None], job: Job, item: Item) -> 
 def _make(job: Job, path: Path, outcome: Outcome) -> None:
     source = record.source(path)
     recipe = _recipe(job, source)
-    for group in writing.groups(_products(job, source)):
+    groups = list(writing.groups(_products(job, source)))
+    if job.out_is_file and len(groups) > 1:
+        raise InputError("this makes several files: give --out a folder")
+    for group in groups:
         placed = _placed(job, source, group)
         recipe["from"]["file"] = record.relative(source.path, placed.main.parent)
         written = writing.write(placed, recipe, job.force)

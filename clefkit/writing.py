@@ -70,8 +70,8 @@ def write(group: Group, recipe: dict[str, Any], force: bool) -> Written:
         known = record.load(record.beside(group.main))
         if _finished(group, known, recipe):
             return Written(group.main, known)
-        replaced = _replaceable(group, known, force)
-        data = recipe | _produce(group, pending, recipe)
+        replaced, foreign = _in_the_way(group, known)
+        data = recipe | _produce(group, pending, recipe, {} if force else foreign)
         for path in group.paths:
             part(path).replace(path)
         pending.replace(record.beside(group.main))
@@ -88,8 +88,7 @@ def rewrite(group: Group, data: dict[str, Any], force: bool) -> dict[str, Any]:
     pending = part(record.beside(group.main))
     _settle(pending)
     with _locked(pending):
-        _replaceable(group, data, force)
-        facts = _produce(group, pending, data)
+        facts = _produce(group, pending, data, {} if force else _in_the_way(group, data)[1])
         again = data | facts
         if _recorded(again) != _recorded(data):
             for path in [pending, *map(part, group.paths)]:
@@ -143,19 +142,31 @@ def _settle(pending: Path) -> None:
             pending.replace(pending.with_name(pending.name.removeprefix(".").removesuffix(".part")))
 
 
-def _produce(group: Group, pending: Path, recipe: dict[str, Any]) -> dict[str, Any]:
-    """Write all parts, then the record that waits. Returns what the record holds beyond the recipe."""
+def _produce(group: Group, pending: Path, recipe: dict[str, Any], foreign: dict[Path, str]) -> dict[str, Any]:
+    """Write all parts, then the record that waits. Returns what the record holds beyond the recipe.
+
+    foreign: hashes of files in the way that are not ours; they may only be what we write anyway
+    """
     parts = [part(path) for path in group.paths]
     try:
         for product, temporary in zip(group.products, parts, strict=True):
             product.write(temporary)
-        facts = _facts(group, [record.sha256(temporary) for temporary in parts])
+        hashes = [record.sha256(temporary) for temporary in parts]
+        _refuse(group, hashes, foreign)
+        facts = _facts(group, hashes)
         pending.write_text(record.encode(recipe | facts), encoding="utf-8")
     except BaseException:
         for temporary in parts:
             temporary.unlink(missing_ok=True)
         raise
     return facts
+
+
+def _refuse(group: Group, hashes: list[str], foreign: dict[Path, str]) -> None:
+    """raises: RefusedError when a file that is not ours differs from what would replace it"""
+    for path, digest in zip(group.paths, hashes, strict=True):
+        if foreign.get(path, digest) != digest:
+            raise RefusedError(f"{path.name} is there already, not made by this step or edited since: use --force")
 
 
 def _facts(group: Group, hashes: list[str]) -> dict[str, Any]:
@@ -176,20 +187,21 @@ def _finished(group: Group, data: dict[str, Any], recipe: dict[str, Any]) -> boo
     )
 
 
-def _replaceable(group: Group, known: dict[str, Any], force: bool) -> list[str]:
-    """Names of our files that will be replaced. Raises RefusedError when a file in the way is not ours."""
-    replaced = []
+def _in_the_way(group: Group, known: dict[str, Any]) -> tuple[list[str], dict[Path, str]]:
+    """Files that stand where ours will: names of our own, and hashes of the others.
+
+    raises: RefusedError when a folder has the name of a file
+    """
+    ours, foreign = [], {}
     for path in group.paths:
         if path.is_dir():
             raise RefusedError(f"{path.name} is a folder")
         digest = _hash(path)
-        if digest is None:
-            continue
-        if _recorded(known).get(path.name) == digest:
-            replaced.append(path.name)
-        elif not force:
-            raise RefusedError(f"{path.name} exists and was not made by clefkit, or was edited since: use --force")
-    return replaced
+        if digest is not None and _recorded(known).get(path.name) == digest:
+            ours.append(path.name)
+        elif digest is not None:
+            foreign[path] = digest
+    return ours, foreign
 
 
 def _recorded(data: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-
 from conftest import Shell
 
 CONTAINER = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
@@ -42,7 +41,8 @@ SCORES = {
     "text.mid": b"hello, this is no MIDI file",
     "empty.mid": b"",
     "truncated.mid": b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x01\xe0MTrk\x00\x00\x10\x00\x00\x90",
-    "endless.mid": b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x01MTrk\x00\x00\x00\x10\x00\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x40\x00\xff\x2f\x00",
+    "endless.mid": b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x01MTrk\x00\x00\x00\x10"
+    b"\x00\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x40\x00\xff\x2f\x00",
     "truncated.musicxml": SCORE.replace("&secret;", "Violin").encode()[:120],
     "empty.musicxml": b"",
     "entity.xml": (ENTITY + SCORE).encode(),
@@ -73,7 +73,7 @@ def assert_one_line_and_nothing_written(shell: Shell, tmp_path: Path, command: s
     done = shell(f"clefkit {command} {name}", CLEFKIT_SOUNDFONT="TimGM6mb")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith(f"clefkit {command.split()[0]}: {name}: ")
+    assert done.stderr.startswith(f"clefkit {command.split(maxsplit=1)[0]}: {name}: ")
     assert "internal error" not in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {name}
 

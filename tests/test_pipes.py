@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Shell
 
 from clefkit import notes
-from conftest import Shell
 
 RENDER = "clefkit render --soundfont TimGM6mb"
 
@@ -36,7 +36,11 @@ def copies(scale: Path, names: list[str]) -> None:
 def test_names_go_through_the_pipe(shell: Shell, scale: Path, name: str) -> None:
     scale.rename(scale.parent / f"{name}.mid")
     done = shell(f"find . -name '*.mid' | {RENDER} | clefkit augment --ir studio")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{'./' * name.startswith('-')}{name}.ir-studio-0.wav\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"{'./' * name.startswith('-')}{name}.ir-studio-0.wav\n",
+        "",
+    )
 
 
 def test_newline_in_a_name_needs_null(shell: Shell, scale: Path) -> None:
@@ -145,6 +149,12 @@ def test_out_may_be_a_file_for_one_input(shell: Shell, scale: Path) -> None:
     assert {"take.ref.jsonl", "take.ref.mid", "take.wav.json"} <= set(files(scale.parent))
     assert set(files(scale.parent / "far")) == {"away.wav", "away.wav.json", "away.ref.jsonl", "away.ref.mid"}
     assert shell(f"{RENDER} scale.mid -o take.flac").returncode == 1
+    assert "several files" in shell(f"{RENDER} --stems scale.mid -o stems.wav").stderr
+
+
+def test_a_second_format_shares_the_reference(shell: Shell, scale: Path) -> None:
+    done = shell(f"{RENDER} scale.mid && {RENDER} --format flac scale.mid && {RENDER} scale.mid")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "scale.wav\nscale.flac\nscale.wav\n", "")
 
 
 def test_json_records_can_be_piped_on(shell: Shell, scale: Path) -> None:

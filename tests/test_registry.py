@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import Shell
 
 from clefkit import registry
 from clefkit.errors import InputError, UsageError
-from conftest import Shell
 
 PRESET = 'about = "Mine."\nsource = "me"\n[[effect]]\nkind = "gain"\ngain_db = [-6, -6]\n'
 

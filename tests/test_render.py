@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
+from tiny_font import CLICK_AT, RATE, TONE_HZ, Preset, click, font, tone
 
 from clefkit import audio, notes, record, render
 from clefkit.audio import Audio
@@ -23,7 +24,6 @@ from clefkit.notes import Control, Notes, Part, Performance
 from clefkit.record import Product, Source
 from clefkit.registry import Asset
 from clefkit.render import fluid, plan, synth
-from tiny_font import CLICK_AT, RATE, TONE_HZ, Preset, click, font, tone
 
 
 @pytest.fixture

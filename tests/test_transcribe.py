@@ -238,7 +238,7 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_hour_needs_no_more_memory_than_a_minute(model: infer.Model) -> None:
+def test_a_long_recording_needs_no_more_memory_than_a_minute(model: infer.Model) -> None:
     import tracemalloc
 
     block = plucks(ONSETS[:30], PITCHES[:30], 10.0)
@@ -250,4 +250,4 @@ def test_an_hour_needs_no_more_memory_than_a_minute(model: infer.Model) -> None:
         tracemalloc.stop()
         return result
 
-    assert peak(15) < peak(1) + 4_000_000
+    assert peak(6) < peak(1) + 4_000_000

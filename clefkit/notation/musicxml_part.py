@@ -77,6 +77,7 @@ class PartReader:
 
     @property
     def current(self) -> Measure:
+        """The measure that is being read."""
         return self.found.measures[self.place]
 
     def measure(self, written: str, element: Any) -> None:
@@ -118,6 +119,7 @@ class PartReader:
                 measure.endings -= self.ending
 
     def attributes(self, element: Any) -> None:
+        """Divisions, key, time signature, transposition."""
         for child in element:
             if child.tag == "divisions":
                 divisions = number(child.text)
@@ -136,12 +138,15 @@ class PartReader:
             self.part.transposition = semitones
 
     def backup(self, element: Any) -> None:
+        """Move the cursor back, not past the start of the measure."""
         self.cursor = max(self.cursor - _quarters(element.findtext("duration"), self.divisions), Fraction(0))
 
     def forward(self, element: Any) -> None:
+        """Move the cursor on."""
         self.cursor += _quarters(element.findtext("duration"), self.divisions)
 
     def note(self, element: Any) -> None:
+        """A note or a rest: the cursor moves by it, and what sounds is kept. Cue notes are silent."""
         children = {child.tag: child for child in element}
         grace = children.get("grace")
         length = children.get("duration")
