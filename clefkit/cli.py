@@ -15,6 +15,7 @@ TABLE = {
     "augment": "Move recordings to another room, microphone or phone.",
     "transcribe": "Hear notes: sound to MIDI.",
     "score": "Compare with a reference; fail when it is not good enough.",
+    "train": "Make checkpoints from their recipes (extra `train`).",
     "replay": "Make files again from their records, byte for byte.",
     "models": "List checkpoints, or show one.",
     "presets": "List presets, or show one.",

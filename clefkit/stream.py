@@ -224,8 +224,10 @@ def _told(name: str) -> Iterator[None]:
         _close_stdout()
         raise typer.Exit(0) from error
     except OSError as error:
-        _close_stdout()
-        print(f"clefkit {name}: can't print the results ({(error.strerror or str(error)).lower()})", file=sys.stderr)
+        if error.filename is None:
+            _close_stdout()
+        what = error.filename or "stdout"
+        print(f"clefkit {name}: {what}: {(error.strerror or str(error)).lower()}", file=sys.stderr)
         raise typer.Exit(1) from error
 
 

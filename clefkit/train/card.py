@@ -36,9 +36,10 @@ recording of a performance, no sound of any other soundfont, and none of the roo
 
 ## Made by
 
-    for line in notes.run(DATA, WORK, Path("models/notes-1"), FONTS, steps={steps}, seed={seed}): print(line)
+    clefkit train notes --data DATA --work WORK --out models/notes-1 --steps {steps} --seed {seed} \\
+        --soundfont FluidR3_GM --soundfont MuseScore_General_Lite
 
-with `from clefkit.train import notes`: {passes:.0f} hours of passes in {steps} steps of six clips of 4.6 s.
+{passes:.0f} hours of passes in {steps} steps of six clips of 4.6 s. DATA holds `openscore/`, `pop909/` and `real/`.
 
 ## On the validation set
 
