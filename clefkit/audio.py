@@ -64,8 +64,8 @@ def read(path: Path) -> Audio:
     with _opened(path) as file:
         if file.frames > LONGEST_WHOLE_S * file.samplerate:
             raise InputError(f"longer than {LONGEST_WHOLE_S // 3600} hours: cut it into parts first")
-        samples = file.read(dtype="float32", always_2d=True)
-        return Audio(_finite(np.ascontiguousarray(samples.T)), int(file.samplerate))
+        samples = np.asarray(file.read(dtype="float32", always_2d=True).T, dtype=np.float32, order="C")
+        return Audio(_finite(samples), int(file.samplerate))
 
 
 def blocks(path: Path, rate: int, block_s: float = 10.0) -> Iterator[Samples]:
@@ -79,7 +79,9 @@ def blocks(path: Path, rate: int, block_s: float = 10.0) -> Iterator[Samples]:
         resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
         left = file.frames
         while left > 0:
-            block = file.read(int(block_s * file.samplerate), dtype="float32", always_2d=True)
+            block = np.asarray(
+                file.read(int(block_s * file.samplerate), dtype="float32", always_2d=True), dtype=np.float32
+            )
             left -= len(block)
             last = left <= 0 or len(block) == 0
             if len(block):

@@ -92,8 +92,8 @@ def test_a_recording_keeps_onsets_and_level_bounds() -> None:
         assert -30.1 < peak < -0.9
         assert np.isfinite(wet).all()
         assert abs(int(np.abs(wet).argmax()) - features.RATE) < 0.06 * features.RATE
-    again = recording.record(dry, features.RATE, np.random.default_rng(7))
-    assert np.array_equal(again, wet)
+    first, again = (recording.record(dry, features.RATE, np.random.default_rng(7)) for _ in range(2))
+    assert np.array_equal(first, again)
 
 
 def test_targets_are_triangles_and_spans() -> None:
