@@ -10,8 +10,8 @@ import importlib
 import os
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from clefkit.errors import ClefkitError, InputError
 from clefkit.record import Product, Source
 from clefkit.writing import Group
 
+MAKING_STAGES = ("render", "augment", "transcribe")
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 
 
@@ -122,26 +123,30 @@ def _measure(job: Job, path: Path, outcome: Outcome) -> None:
 
 def _replay(job: Job, path: Path, outcome: Outcome) -> None:
     data = record.load(record.beside(path))
-    if not {"stage", "seed", "options", "from", "sha256"} <= data.keys():
+    if not {"stage", "seed", "options", "from", "sha256", "version"} <= data.keys():
         raise InputError("has no record to make it again from")
+    if data["stage"] not in MAKING_STAGES:
+        raise InputError(f"its record names a stage that makes no files: {data['stage']!r}")
     source = record.source(path.parent / data["from"]["file"])
     if source.sha256 != data["from"]["sha256"]:
         raise InputError(f"its source {data['from']['file']} was edited since")
     options = {key: registry.restored(value) for key, value in data["options"].items()}
-    again = Job(data["stage"], options, data["seed"], job.out or path.parent)
-    for group in writing.groups(_products(again, source)):
-        suffix = group[-1].suffix
-        if path.name == f"{source.stem}.{suffix}" or path.suffix == f".{suffix.rpartition('.')[2]}":
-            data["from"]["file"] = record.relative(source.path, job.out or path.parent)
-            placed = _placed(again, source, group)
-            outcome.files.append((str(placed.main), writing.rewrite(placed, data, job.force)))
-            return
-    raise InputError(f"{data['stage']} makes no such file any more: its record is of version {data['version']}")
+    folder = job.out or path.parent
+    again = Job(data["stage"], options, data["seed"], folder)
+    groups = list(writing.groups(_products(again, source)))
+    named = [group for group in groups if f"{source.stem}.{group[-1].suffix}" == path.name]
+    if not named and len(groups) == 1:  # it was made with --out FILE
+        again, named = replace(again, out=folder / path.name, out_is_file=True), groups
+    if not named:
+        raise InputError(f"{data['stage']} makes no such file any more: its record is of version {data['version']}")
+    placed = _placed(again, source, named[0])
+    data["from"]["file"] = record.relative(source.path, folder)
+    outcome.files.append((str(placed.main), writing.rewrite(placed, data, job.force)))
 
 
-def _products(job: Job, source: Source) -> Any:
-    stage = importlib.import_module(f"clefkit.{job.stage}")
-    return stage.products(source, record.generator(job.seed, source.sha256, job.stage), **job.options)
+def _products(job: Job, source: Source) -> Iterator[Product]:
+    products: Callable[..., Iterator[Product]] = importlib.import_module(f"clefkit.{job.stage}").products
+    return products(source, record.generator(job.seed, source.sha256, job.stage), **job.options)
 
 
 def _recipe(job: Job, source: Source) -> dict[str, Any]:

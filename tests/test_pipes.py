@@ -186,6 +186,15 @@ def test_replay_makes_the_same_bytes_again(shell: Shell, scale: Path) -> None:
     assert files(scale.parent) == before
 
 
+def test_replay_knows_stems_and_files_that_were_named(shell: Shell, scale: Path) -> None:
+    shell(f"{RENDER} --stems scale.mid && clefkit augment scale.wav --ir hall -o far.wav")
+    before = files(scale.parent)
+    stem = next(name for name in before if name.startswith("scale.1-") and name.endswith(".wav"))
+    done = shell(f"rm {stem} far.wav far.ref.mid; clefkit replay {stem} far.wav")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{stem}\nfar.wav\n", "")
+    assert files(scale.parent) == before
+
+
 def test_replay_says_when_the_source_changed(shell: Shell, scale: Path, scale_notes: notes.Notes) -> None:
     shell(f"{RENDER} scale.mid")
     notes.write_midi(scale, notes.take(scale_notes, scale_notes.pitch > 60))
