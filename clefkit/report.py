@@ -1,12 +1,13 @@
 """What a person or the next program is told: paths and findings on stdout, everything else on stderr.
 
-Progress is shown only on a terminal. rich is imported only where something is drawn.
+Progress is shown only on a terminal, and in a pipe only by its last program. rich is imported where something is drawn.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+LEAST_WIDTH = 20  # what a long column keeps when the terminal is narrow
+
 
 class Reporter:
     """Speaks for one command. Use it as a context; `total` is the number of inputs when it is known."""
@@ -24,7 +27,7 @@ class Reporter:
         self.name = name
         self.quiet = quiet
         self.progress: Progress | None = None
-        if not quiet and sys.stderr.isatty():
+        if not quiet and sys.stderr.isatty() and not _into_a_pipe():
             self.progress = _progress()
             self.task = self.progress.add_task(f"clefkit {name}", total=total)
 
@@ -73,14 +76,14 @@ class Table:
         self.columns = columns
         self.as_json = as_json
         self.drawn = sys.stdout.isatty() and not as_json
-        self.rows: list[list[str]] = []
+        self.findings: list[dict[str, Any]] = []
         self.begun = False
 
     def add(self, finding: dict[str, Any]) -> None:
         if self.as_json:
             line(json.dumps(finding, ensure_ascii=False))
         elif self.drawn:
-            self.rows.append(self._cells(finding))
+            self.findings.append(finding)
         else:
             if not self.begun:
                 line("\t".join(self.columns))
@@ -89,16 +92,25 @@ class Table:
 
     def end(self, last: dict[str, Any]) -> None:
         """Draw the table with a last row, such as the mean; a pipe gets no such row."""
-        if not self.drawn or not self.rows:
+        if not self.drawn or not self.findings:
             return
         from rich import box
         from rich.console import Console
         from rich.table import Table as Drawn
 
-        table = Drawn(box=box.SIMPLE_HEAD, show_footer=bool(last))
-        for column, cell in zip(self.columns, self._cells(last), strict=True):
-            table.add_column(column, footer=cell, justify="left" if column == self.columns[0] else "right")
-        for row in self.rows:
+        rows = [self._cells(finding) for finding in self.findings]
+        table = Drawn(box=box.SIMPLE_HEAD, show_footer=bool(last), padding=(0, 1, 0, 0))
+        for index, (column, cell) in enumerate(zip(self.columns, self._cells(last), strict=True)):
+            number = isinstance(self.findings[0].get(column), int | float)
+            width = max(len(row[index]) for row in rows)
+            table.add_column(
+                column.replace("_", " "),
+                footer=cell,
+                justify="right" if number else "left",
+                overflow="fold",
+                min_width=min(LEAST_WIDTH, width),
+            )
+        for row in rows:
             table.add_row(*row)
         Console().print(table)
 
@@ -116,6 +128,11 @@ def line(text: str) -> None:
     """A line on stdout, at once."""
     sys.stdout.buffer.write(os.fsencode(text) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def _into_a_pipe() -> bool:
+    """Another program reads what we print: the last one of a pipe shows its progress, or they would mix."""
+    return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 def _progress() -> Progress:
