@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-LEAST_WIDTH = 20  # what a long column keeps when the terminal is narrow
+LEAST_WIDTH = 16  # what a column of words keeps when the terminal is narrow
+WIDEST_HEAD = 7  # longer heads over numbers are folded
 
 
 class Reporter:
@@ -108,7 +109,8 @@ class Table:
                 footer=cell,
                 justify="right" if number else "left",
                 overflow="fold",
-                min_width=min(LEAST_WIDTH, width),
+                min_width=width if number else min(LEAST_WIDTH, width),
+                max_width=max(width, WIDEST_HEAD) if number else None,
             )
         for row in rows:
             table.add_row(*row)
