@@ -26,7 +26,7 @@ def train(
     work: Annotated[Path, typer.Option(metavar="DIR", help="Room for made sound and the state of training.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint's folder.")],
     soundfont: Annotated[list[str], typer.Option(metavar="FONT", help="A font to play with; give several.")],
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How long to train.")] = 6500,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How long to train.")] = 8000,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores to use.")] = 1,
 ) -> None:
     """Make a checkpoint again, or a new one, from its recipe. Prints a line of JSON now and then.

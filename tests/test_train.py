@@ -96,6 +96,15 @@ def test_a_recording_keeps_onsets_and_level_bounds() -> None:
     assert np.array_equal(first, again)
 
 
+def test_a_hall_always_rings() -> None:
+    dry = np.zeros(2 * features.RATE, np.float32)
+    dry[features.RATE // 2] = 0.5
+    for seed in range(8):
+        wet = recording.record(dry, features.RATE, np.random.default_rng(seed), hall=True)
+        before, after = wet[: features.RATE // 2 - 2000], wet[features.RATE :][: features.RATE // 4]
+        assert np.mean(after**2) > 1.5 * np.mean(before**2)
+
+
 def test_targets_are_triangles_and_spans() -> None:
     table = np.array([[10.25, 14.0, 60, 127], [12.0, 12.1, 62, 64], [50.0, 60.0, 64, 64]]) / np.array(
         [features.FRAMES_PER_SECOND, features.FRAMES_PER_SECOND, 1, 1]

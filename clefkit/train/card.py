@@ -31,8 +31,9 @@ Licence of the weights: {licence}.
 | silence and noise, some with speech (LibriSpeech 198-209-0000) | CC BY 4.0 | 3 %; speech also in 2 % of the others |
 
 Every recording has its own instruments, key, tempo, timing, dynamics, vibrato, tuning (30 % of them anywhere within 45
-cents), microphone, noise and level; half have a made-up room, a fifth drums. No data with a non-commercial licence, no
-recording of a performance, no sound of any other soundfont, and none of the rooms that `augment` has.
+cents), microphone, noise and level; half have a made-up room, a fifth drums. {halls} of the shards, used in the last
+quarter of the training only, are all in large rooms. No data with a non-commercial licence, no recording of a
+performance, no sound of any other soundfont, and none of the rooms that `augment` has.
 
 ## Made by
 
@@ -84,7 +85,8 @@ def text(
     return CARD.format(
         licence=LICENCE,
         hours=_hours(manifest),
-        shards=manifest["shards"]["train"],
+        shards=_shards(manifest),
+        halls=manifest["shards"].get("halls", 0),
         recordings=manifest["recordings_a_shard"],
         seconds=manifest["recording_s"],
         seed=manifest["seed"],
@@ -100,5 +102,8 @@ def text(
 
 
 def _hours(manifest: dict[str, Any]) -> float:
-    recordings = manifest["shards"]["train"] * manifest["recordings_a_shard"]
-    return float(recordings * manifest["recording_s"] / 3600)
+    return float(_shards(manifest) * manifest["recordings_a_shard"] * manifest["recording_s"] / 3600)
+
+
+def _shards(manifest: dict[str, Any]) -> int:
+    return int(sum(count for name, count in manifest["shards"].items() if name != "validation"))

@@ -1,9 +1,9 @@
 """The training set: recordings made from the corpus, kept as compact features with their notes.
 
 A recording is 45 seconds of one work, arranged, played on soundfonts, made-up instruments or real single notes, and
-recorded somewhere. It is drawn from (seed, split, shard, number) alone, so a shard can be built again, bit for bit, in
+recorded somewhere. It is drawn from (seed, set, shard, number) alone, so a shard can be built again, bit for bit, in
 any order, and is skipped when it is there. Features are rounded to 8 bits (a third of a decibel): 23 kB a second.
-Shards are `<split>-000.npy` (frames, channels, bins) with `<split>-000.npz` (the notes) beside it; `manifest.json` says
+Shards are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz` (the notes) beside it; `manifest.json` says
 from what.
 """
 
@@ -33,7 +33,7 @@ RECORDING_S = 45.0
 PER_SHARD = 32
 OWN_GAIN = 0.25  # brings instruments of `timbres` to the level of a soundfont
 COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.4, "pop909": 0.3}  # how often a work of each is played
-SPLIT_NUMBER = {"train": 0, "validation": 1}
+SET_NUMBER = {"train": 0, "validation": 1, "halls": 2}  # "halls" are train works too, in large rooms
 COLUMNS = ("onset", "offset", "pitch", "velocity")
 
 
@@ -58,18 +58,19 @@ def build(data: Path, out: Path, fonts: Sequence[Path], shards: dict[str, int], 
     data: folder with `openscore/`, `pop909/` and `real/`
     out: where the shards go; also the notes of the corpus
     fonts: soundfonts to play with
-    shards: how many of each split, {"train": 24, "validation": 1}
+    shards: how many of each set, {"validation": 2, "train": 28, "halls": 12}
     yields: a line for people after each shard
     """
     out.mkdir(parents=True, exist_ok=True)
     works = corpus.read(data, out / "corpus.npz")
     _write_manifest(out, fonts, shards, seed, len(works))
-    for split, count in shards.items():
+    for kept, count in shards.items():
+        split = "validation" if kept == "validation" else "train"
         chosen = {name: _of_collection(works, split, name) for name in COLLECTIONS}
         for number in range(count):
-            name = f"{split}-{number:03d}"
+            name = f"{kept}-{number:03d}"
             if not (out / f"{name}.npz").is_file():
-                _write_shard(out / name, _recordings(chosen, data, fonts, [seed, SPLIT_NUMBER[split], number]))
+                _write_shard(out / name, _recordings(chosen, data, fonts, [seed, SET_NUMBER[kept], number]))
                 yield f"{name}: built from {sum(map(len, chosen.values()))} works"
 
 
@@ -114,7 +115,7 @@ def _recordings(
     speech = _speech(data)
     for number in range(PER_SHARD):
         generator = np.random.default_rng([*seed, number])
-        validation = seed[1] == SPLIT_NUMBER["validation"]
+        validation = seed[1] == SET_NUMBER["validation"]
         kind = _kind(number, validation, generator)
         if kind == "silence":
             dry, notes = _nothing(generator), make([], [], [])
@@ -124,7 +125,8 @@ def _recordings(
             chosen = arrange.arrange(piece, RECORDING_S - 2, generator, held_back=kind == "held back")
             dry, notes = _sound(chosen, kind, data, fonts, validation, generator)
             said = speech if generator.random() < 0.02 else None
-        yield recording.record(dry, features.RATE, generator, said), notes, kind
+        hall = seed[1] == SET_NUMBER["halls"]
+        yield recording.record(dry, features.RATE, generator, said, hall), notes, kind
 
 
 def _kind(number: int, validation: bool, generator: Generator) -> str:

@@ -2,7 +2,8 @@
 
     run              all of it:
     data.build       the training set, shard by shard
-    train            AdamW, a cosine from 3e-3 to 0 over the steps, six clips of 4.6 s a step, bfloat16
+    train            AdamW, a cosine from 3e-3 to 0 over the steps, six clips of 4.6 s a step, bfloat16; then once more
+                     from where a longer cosine would be, with recordings from large rooms among the others
     finish           thresholds from the validation set, then the checkpoint and its card
 
 The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss for Dense
@@ -39,8 +40,9 @@ VELOCITY_WEIGHT = 0.1
 AVERAGE = 0.998
 SAVE_EVERY = 250
 VALIDATE_EVERY = 1000
-SHARDS = {"validation": 2, "train": 28}
-STEPS = 6500
+SHARDS = {"validation": 2, "train": 28, "halls": 12}
+STEPS = 8000
+FIRST_STAGE = 13 / 16
 FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
 FIRST_GUESS = Thresholds(onset=0.4, again=0.4, frame=0.4, sustain=0.3)
 
@@ -67,21 +69,26 @@ def run(
     """
     for line in data.build(sources, work / "shards", fonts, SHARDS, seed):
         yield {"built": line}
-    yield from train(work / "shards", work, steps, seed, threads)
+    first = round(steps * FIRST_STAGE)
+    yield from train(work / "shards", work, first, seed, threads, ("train",))
+    yield from train(work / "shards", work, steps, seed, threads, ("train", "halls"))
     yield {"validation": finish(work / "shards", work, folder)}
 
 
-def train(shards: Path, out: Path, steps: int, seed: int, threads: int = 1) -> Iterator[dict[str, Any]]:
+def train(
+    shards: Path, out: Path, steps: int, seed: int, threads: int = 1, sets: Sequence[str] = ("train",)
+) -> Iterator[dict[str, Any]]:
     """Train, or go on training, until `steps` steps are done.
 
     shards: the folder that `data.build` filled
+    sets: what to learn from
     out: where `state.pt` and `log.jsonl` go; what it holds is continued
     yields: a line of the log every so often: step, loss, and every 1000 steps the note F-measure
         on the validation set, by kind of recording
     """
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
-    learned = [data.load(path) for path in sorted(shards.glob("train-*.npy"))]
+    learned = [data.load(path) for name in sets for path in sorted(shards.glob(f"{name}-*.npy"))]
     checked = _validation(shards)
     state = _start(out / "state.pt", seed)
     losses: list[float] = []

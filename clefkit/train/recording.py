@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-def record(dry: Array, rate: int, generator: Generator, speech: Array | None = None) -> Array:
+def record(dry: Array, rate: int, generator: Generator, speech: Array | None = None, hall: bool = False) -> Array:
     """Draw a recording chain and send the sound through it.
 
     dry: (samples,), float32; the silence of no music is fine
     speech: somebody who talks meanwhile, at `rate`
+    hall: always in a room, and in a large one, often far away
     returns: (samples,), float32, peak between -30 and -1 dB
     """
     size = len(dry)
     padded = 1 << int(np.ceil(np.log2(size + rate)))
     response = _microphone(padded, rate, generator)
-    if generator.random() < 0.5:
-        response = response * np.fft.rfft(_room(rate, generator), padded)
+    if generator.random() < 0.5 or hall:
+        response = response * np.fft.rfft(_room(rate, generator, hall), padded)
     wet = np.fft.irfft(np.fft.rfft(dry, padded) * response, padded)[:size].astype(np.float32)
     if generator.random() < 0.1:  # driven a little too hard
         drive = generator.uniform(1, 4) / max(float(np.abs(wet).max()), 1e-6)
@@ -56,9 +57,9 @@ def _microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.comp
     return np.asarray(10 ** (np.clip(gain_db, -60, 18) / 20), dtype=np.complex128)
 
 
-def _room(rate: int, generator: Generator) -> Array:
+def _room(rate: int, generator: Generator, hall: bool) -> Array:
     """A response that begins with the direct sound at sample 0, of height 1."""
-    decay_s = float(np.exp(generator.uniform(np.log(0.2), np.log(3.5))))
+    decay_s = float(np.exp(generator.uniform(np.log(1.0 if hall else 0.2), np.log(3.5))))
     size = int(min(decay_s, 2.5) * rate)
     time = np.arange(size) / rate
     tail = generator.standard_normal(size)
@@ -71,7 +72,7 @@ def _room(rate: int, generator: Generator) -> Array:
     for _ in range(int(generator.integers(3, 12))):
         at = int(generator.uniform(0.001, 0.06) * rate)
         response[min(at, size - 1)] += generator.choice([-1, 1]) * generator.uniform(0.3, 1) * np.abs(tail).max()
-    direct_db = generator.uniform(-8, 14)  # direct to reverberant energy
+    direct_db = generator.uniform(-10, 8) if hall else generator.uniform(-8, 14)  # direct to reverberant energy
     response *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(response**2))
     response[0] += 1
     return response.astype(np.float32)
