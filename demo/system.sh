@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the system packages that clefkit needs and that are missing: libfluidsynth, a soundfont, and Python's venv.
+# Installs the system packages that clefkit needs and that are missing: libfluidsynth, libatomic, a soundfont, and
+# Python's venv.
 set -eu
 
 PYTHON=${PYTHON:-python3}
@@ -10,7 +11,9 @@ missing=""
     exit 1
 }
 "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
-"$PYTHON" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("fluidsynth"))' || missing="$missing libfluidsynth3"
+has() { "$PYTHON" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library(sys.argv[1]))' "$1"; }
+has fluidsynth || missing="$missing libfluidsynth3"
+has atomic || missing="$missing libatomic1" # for pedalboard
 find /usr/share/sounds /usr/share/soundfonts -name '*.sf[23]' 2>/dev/null | grep -q . || missing="$missing fluid-soundfont-gm"
 [ -z "$missing" ] && exit 0
 

@@ -9,6 +9,7 @@ import numpy as np
 from clefkit import audio
 from clefkit.audio import Audio
 from clefkit.augment import settings
+from clefkit.errors import MissingError
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -29,9 +30,14 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
 
 def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
-    """The same length and rate; GSM makes it mono, of 8 kHz inside."""
-    import pedalboard
+    """The same length and rate; GSM makes it mono, of 8 kHz inside.
 
+    raises: MissingError when pedalboard lacks a system library
+    """
+    try:
+        import pedalboard
+    except ImportError as error:
+        raise MissingError(f"pedalboard can't be loaded ({error}): on Debian `apt-get install libatomic1`") from error
     if numbers["codec"] == "gsm":
         mono = sound.samples.mean(axis=0, keepdims=True, dtype=np.float32)
         return Audio(pedalboard.GSMFullRateCompressor()(mono, sound.rate), sound.rate)

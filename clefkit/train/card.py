@@ -56,10 +56,10 @@ In recordings without music: {false:.1f} false notes a minute.
 ## Where it fails
 
 Two instruments on the same pitch at once are one note. Repeated notes while another part holds the same pitch, slurred
-notes of the same pitch, and slow attacks (bowed and sung notes may be late by 20 to 30 ms) are missed most. Drums are
-not transcribed and can cost notes under them. Recordings tuned a quarter tone from A = 440 Hz come out on either side.
-Organs with octave stops and bells come out an octave off or double. The offset is when a key is let go, so under a
-pedal it is early. Velocity is a guess from level and attack, relative to the few seconds around.
+notes of the same pitch, and soft attacks are missed most; a recall below the precision everywhere says the same. Drums
+are not transcribed and can cost notes under them. Recordings tuned a quarter tone from A = 440 Hz come out on either
+side. Organs with octave stops, bells and pads were not trained on. The offset is when a key is let go, so under a pedal
+it is early. Velocity is a guess from level and attack, relative to the few seconds around.
 """
 
 
