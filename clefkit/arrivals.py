@@ -19,12 +19,17 @@ class Arrivals:
 
     out: the folder that all results go to, if there is one
     total: how many there are, None when stdin still has to tell
-    enter: called with each folder that results go to, before the first of them
+    enter: called with each folder that results go to, before the first of them; None when there are no results
     folders: the folders entered so far
     """
 
     def __init__(
-        self, paths: list[str], *, out: Path | None, null: bool, enter: Callable[[Path], None] | None = None
+        self,
+        paths: list[str],
+        *,
+        null: bool,
+        out: Path | None = None,
+        enter: Callable[[Path], None] | None = None,
     ) -> None:
         self.out = out
         self.null = null
@@ -73,6 +78,8 @@ class Arrivals:
     def _problem(self, path: str) -> str:
         if "\n" in path and not self.null:
             return "a name with a newline needs --null"
+        if self.enter is None:
+            return ""
         other = self._claimed.setdefault((self._folder(path).absolute(), Path(path).stem), path)
         if other != path:
             return f"would make files of the same names as {other}: rename one, or give another --out"

@@ -100,12 +100,14 @@ def command(app: typer.Typer, options: Sequence[str] = WRITES) -> Callable[[Call
 def run(stage: str, paths: list[str] | None, common: Common, **options: Any) -> NoReturn:
     """Run a stage that makes files on every path. Prints the paths it wrote, in input order, each when complete."""
     out, out_is_file = _target(paths, common)
-    _write(work.make, Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose), paths, common)
+    job = Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose)
+    _write(work.make, job, paths, common)
 
 
 def replay(paths: list[str] | None, common: Common) -> NoReturn:
     """Make every path again from its record. Prints the paths of those that came out the same to the byte."""
-    _write(work.replay, Job("", {}, out=common.out, force=common.force, verbose=common.verbose), paths, common)
+    job = Job("", {}, out=common.out, force=common.force, verbose=common.verbose)
+    _write(work.replay, job, paths, common)
 
 
 def measure(
@@ -121,7 +123,7 @@ def measure(
     columns: the keys of a finding that a table shows
     judge: (findings, number of inputs that failed) -> a last row for the table, sentences on what was not met
     """
-    arrivals = Arrivals(paths or [], out=None, null=common.null)
+    arrivals = Arrivals(paths or [], null=common.null)
     job = Job(stage, options, verbose=common.verbose)
     table = report.Table(columns, as_json=common.json)
     findings: list[dict[str, Any]] = []

@@ -72,9 +72,7 @@ def write(group: Group, recipe: dict[str, Any], force: bool) -> Written:
             return Written(group.main, known)
         replaced, foreign = _in_the_way(group, known)
         data = recipe | _produce(group, pending, recipe, {} if force else foreign)
-        for path in group.paths:
-            part(path).replace(path)
-        pending.replace(record.beside(group.main))
+        _name(group, pending)
     return Written(group.main, data, f"{', '.join(replaced)} was out of date and is replaced" if replaced else "")
 
 
@@ -96,10 +94,15 @@ def rewrite(group: Group, data: dict[str, Any], force: bool) -> dict[str, Any]:
             raise InputError(
                 f"comes out different from its record (made with {data.get('made_with', 'other versions')})"
             )
-        for path in group.paths:
-            part(path).replace(path)
-        pending.replace(record.beside(group.main))
+        _name(group, pending)
     return again
+
+
+def _name(group: Group, pending: Path) -> None:
+    """Give all files their names, the record last."""
+    for path in group.paths:
+        part(path).replace(path)
+    pending.replace(record.beside(group.main))
 
 
 def part(path: Path) -> Path:

@@ -143,6 +143,12 @@ def test_two_inputs_with_one_output_name_are_found_before_work(shell: Shell, sca
     assert (streamed.returncode, streamed.stdout) == (1, "scale.wav\n")
 
 
+def test_inputs_that_make_no_files_may_share_a_name(shell: Shell, scale: Path) -> None:
+    shell(f"{RENDER} scale.mid && cp scale.ref.jsonl scale.jsonl")
+    scored = shell("clefkit score --ref scale.ref.jsonl scale.mid scale.jsonl --min-each note_f1=1 --expect 2")
+    assert (scored.returncode, scored.stderr) == (0, "")
+
+
 def test_out_may_be_a_file_for_one_input(shell: Shell, scale: Path) -> None:
     done = shell(f"{RENDER} scale.mid -o take.wav && clefkit augment take.wav --ir hall -o far/away.wav")
     assert done.stdout.split() == ["take.wav", "far/away.wav"]

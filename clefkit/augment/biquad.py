@@ -62,11 +62,6 @@ def fits(frequency_hz: float, rate: int) -> bool:
     return frequency_hz < HIGHEST * rate
 
 
-def magnitude(sections: Sequence[Section], frequencies: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
-    """|H| of the cascade. frequencies: (n,), Hz; returns: (n,)"""
-    return np.abs(_transfer(sections, np.exp(-2j * np.pi * frequencies / rate)))
-
-
 def apply(sound: Audio, sections: Sequence[Section]) -> Audio:
     """The sound through the cascade; its length stays."""
     if not sections:
