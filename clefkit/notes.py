@@ -43,6 +43,9 @@ class Notes:
     velocity: (notes,), int64, 1 to 127
     part: (notes,), int64, index into `parts`
     ids: (notes,), str, the source's own id of each note ("" when it has none)
+    sounding: (notes,), float64, seconds: when its sound is let go, later than the offset of the key where a pedal holds it
+    measure, beat: (notes,), str and float64: where it is written; the first beat of a measure is 1
+    The last four may be missing: None.
     """
 
     onset: NDArray[np.float64]
@@ -52,6 +55,9 @@ class Notes:
     part: NDArray[np.int64]
     parts: tuple[Part, ...] = (Part(),)
     ids: NDArray[np.str_] | None = None
+    sounding: NDArray[np.float64] | None = None
+    measure: NDArray[np.str_] | None = None
+    beat: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.onset)
@@ -96,6 +102,9 @@ def make(
     part: ArrayLike | None = None,
     parts: tuple[Part, ...] = (Part(),),
     ids: ArrayLike | None = None,
+    sounding: ArrayLike | None = None,
+    measure: ArrayLike | None = None,
+    beat: ArrayLike | None = None,
 ) -> Notes:
     """Notes from any sequences, sorted. Without a velocity it is 80; without a part it is the first."""
     start = np.asarray(onset, dtype=np.float64).reshape(-1)
@@ -109,6 +118,9 @@ def make(
         _column(part, 0, count)[order],
         parts,
         None if ids is None else np.asarray(ids, dtype=np.str_).reshape(-1)[order],
+        None if sounding is None else np.asarray(sounding, dtype=np.float64).reshape(-1)[order],
+        None if measure is None else np.asarray(measure, dtype=np.str_).reshape(-1)[order],
+        None if beat is None else np.asarray(beat, dtype=np.float64).reshape(-1)[order],
     )
 
 
@@ -120,8 +132,10 @@ def take(notes: Notes, chosen: NDArray[Any]) -> Notes:
     """Some of the notes, by a mask or by indices."""
     columns = (notes.onset, notes.offset, notes.pitch, notes.velocity, notes.part)
     onset, offset, pitch, velocity, part = (column[chosen] for column in columns)
-    ids = None if notes.ids is None else notes.ids[chosen]
-    return make(onset, offset, pitch, velocity, part, notes.parts, ids)
+    optional = (notes.ids, notes.sounding, notes.measure, notes.beat)
+    return make(
+        onset, offset, pitch, velocity, part, notes.parts, *(None if one is None else one[chosen] for one in optional)
+    )
 
 
 def read(path: Path) -> Notes:
@@ -159,8 +173,12 @@ def write_jsonl(path: Path, notes: Notes, rate: int, samples: int) -> None:
     for index, (start, end, pitch, velocity, part) in enumerate(rows):
         row: dict[str, Any] = {"onset": start, "offset": end, "pitch": int(pitch) if pitch == int(pitch) else pitch}
         row |= {"velocity": velocity, "part": part}
+        if notes.sounding is not None:
+            row["sounding"] = round(float(notes.sounding[index]) * rate)
         if notes.ids is not None:
             row["id"] = str(notes.ids[index])
+        if notes.measure is not None and notes.beat is not None:
+            row |= {"measure": str(notes.measure[index]), "beat": round(float(notes.beat[index]), 6)}
         lines.append(json.dumps(row, ensure_ascii=False))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -181,7 +199,14 @@ def _read_jsonl(path: Path) -> Notes:
             [row["velocity"] for row in rows],
             [row["part"] for row in rows],
             parts,
-            [row.get("id", "") for row in rows] if any("id" in row for row in rows) else None,
+            _optional(rows, "id", ""),
+            [row["sounding"] / rate for row in rows] if rows and all("sounding" in row for row in rows) else None,
+            _optional(rows, "measure", ""),
+            _optional(rows, "beat", 0.0),
         )
     except (ValueError, KeyError, TypeError, ZeroDivisionError, UnicodeDecodeError) as error:
         raise InputError("not a file of notes, or damaged") from error
+
+
+def _optional(rows: list[dict[str, Any]], key: str, missing: Any) -> list[Any] | None:
+    return [row.get(key, missing) for row in rows] if any(key in row for row in rows) else None

@@ -24,6 +24,7 @@ class Part:
     transposition: semitones from written to sounding pitch in the first measure (the pitches of notes have it in them)
     percussion: instrument id -> General MIDI drum note, for instruments without pitch
     unpitched: whether any of its notes has no pitch but a place on the drum map
+    staves: how many staves it is written on
     """
 
     id: str
@@ -35,6 +36,7 @@ class Part:
     transposition: int = 0
     percussion: dict[str, int] = field(default_factory=dict)
     unpitched: bool = False
+    staves: int = 1
 
 
 @dataclass(slots=True)
@@ -43,7 +45,8 @@ class Measure:
 
     number: as written ("12", "X1"); index: place in the score, from 0
     onset, length: quarters; the length is that of the longest part, whatever the time signature says
-    time: beats and beat type, (3, 4); key: sharps, negative for flats
+    time: beats and beat type, (3, 4)
+    implicit: its number is not printed: a pickup, or the rest of a bar that was cut in two
     repeat_start: a repeat sign opens before it; repeat_times: how often the section that closes after it is played in
         all, 0 when no repeat sign closes
     endings: numbers of the passes that play it, empty when it stands under no bracket
@@ -57,7 +60,7 @@ class Measure:
     onset: Fraction = Fraction(0)
     length: Fraction = Fraction(0)
     time: tuple[int, int] = (4, 4)
-    key: int = 0
+    implicit: bool = False
     repeat_start: bool = False
     repeat_times: int = 0
     endings: frozenset[int] = frozenset()
@@ -75,11 +78,16 @@ class Note:
 
     id: the source's own, else made from part, measure and order ("P1-m12-n3", measures counted from 1); unique
     part, measure: indices into the score's parts and measures
-    onset, duration: quarters; a grace note has duration 0 and the onset of what follows it
+    onset, duration: quarters; a grace note has duration 0 and the onset of the note it leans on
+    step: its letter, "C" to "B", as it sounds (a written D of a clarinet in B flat has step "C"), so pitch 60 with "B" is
+        B sharp; "" when the source has none
     tie_start, tie_stop: it goes on in a later note; it goes on from an earlier one
     chord: it starts with the note before it
-    grace: "" for a full note, "slashed" for a short grace note, "plain" for a long one
-    marks: articulations by their MusicXML name ("staccato", "accent", ...)
+    grace: "" for a full note, "slashed" for a short grace note, "plain" for a long one, "after" for one that ends the
+        note before it, whose onset it has
+    marks: articulations and ornaments by their MusicXML name ("staccato", "accent", "trill-mark", "turn", "arpeggiate"),
+        some with a detail behind a colon: "tremolo:3" (strokes), "tremolo-start:3" and "tremolo-stop:3" (between two
+        notes), "arpeggiate:down", and an accidental over an ornament: "trill-mark:sharp"
     velocity: 1 to 127 when the source says it for this very note, else None
     """
 
@@ -89,6 +97,7 @@ class Note:
     onset: Fraction
     duration: Fraction
     pitch: float
+    step: str = ""
     voice: str = "1"
     staff: int = 1
     tie_start: bool = False
@@ -132,13 +141,77 @@ class Pedal(NamedTuple):
     kind: str
 
 
+class Key(NamedTuple):
+    """A key signature as it sounds, of all parts. fifths: sharps, negative for flats; mode: "major", "minor", "dorian",
+    ..., "" when the source does not say."""
+
+    onset: Fraction
+    fifths: int
+    mode: str = ""
+
+
+class Clef(NamedTuple):
+    """sign: "G", "F", "C" or "percussion"; line: from the lowest, 1; octave: -1 for a clef with an 8 below."""
+
+    onset: Fraction
+    part: int
+    staff: int
+    sign: str
+    line: int
+    octave: int = 0
+
+
+class Slur(NamedTuple):
+    """From one note to another, by their ids."""
+
+    first: str
+    last: str
+
+
+class Text(NamedTuple):
+    """Words over or under one part that are neither a dynamic mark nor a jump: "rit.", "a tempo", "pizz.", "Allegro"."""
+
+    onset: Fraction
+    part: int
+    text: str
+
+
+class Fermata(NamedTuple):
+    """A note or rest that is held. duration: quarters, 0 for one over a bar line."""
+
+    onset: Fraction
+    duration: Fraction
+    part: int
+
+
+class Swing(NamedTuple):
+    """From `onset` on, two notes of length `unit` (quarters) are played as `long` to 1; 1 is straight."""
+
+    onset: Fraction
+    unit: Fraction
+    long: float
+
+
 @dataclass(slots=True)
 class Score:
-    """A whole score. Notes are in the order of the source; directions are sorted by onset."""
+    """A whole score. Notes are in the order of the source; directions are sorted by onset.
+
+    order: indices of the measures in the order of playing, when the source lists it (a **kern expansion list); None when
+        repeat signs and jumps tell it
+    """
 
     parts: list[Part]
     measures: list[Measure]
     notes: list[Note]
+    title: str = ""
+    composer: str = ""
+    order: list[int] | None = None
+    keys: list[Key] = field(default_factory=list)
+    clefs: list[Clef] = field(default_factory=list)
+    slurs: list[Slur] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    fermatas: list[Fermata] = field(default_factory=list)
+    swings: list[Swing] = field(default_factory=list)
     tempos: list[Tempo] = field(default_factory=list)
     dynamics: list[Dynamic] = field(default_factory=list)
     wedges: list[Wedge] = field(default_factory=list)

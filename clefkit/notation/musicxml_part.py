@@ -73,7 +73,6 @@ class PartReader:
         self.ending: frozenset[int] = frozenset()
         self.ending_start = 0
         self.time = (4, 4)
-        self.key = 0
 
     @property
     def current(self) -> Measure:
@@ -87,7 +86,7 @@ class PartReader:
         self.count = 0
         self.voice_ends.clear()
         if self.place == len(self.found.measures):
-            self.found.measures.append(Measure(written, self.place, time=self.time, key=self.key))
+            self.found.measures.append(Measure(written, self.place, time=self.time))
         for child in element:
             act = ACTIONS.get(child.tag)
             if act is not None:
@@ -124,8 +123,6 @@ class PartReader:
             if child.tag == "divisions":
                 divisions = number(child.text)
                 self.divisions = divisions if divisions is not None and divisions > 0 else self.divisions
-            elif child.tag == "key":
-                self.key = self.current.key = whole(child.findtext("fifths")) or 0
             elif child.tag == "time":
                 self.time = self.current.time = _time(child) or self.time
             elif child.tag == "transpose":

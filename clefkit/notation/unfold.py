@@ -22,6 +22,8 @@ def unfold(score: Score) -> list[int]:
 
     raises: InputError when that is more than 50,000 measures
     """
+    if score.order is not None:
+        return score.order
     edges = [*movements(score), len(score.measures)]
     order: list[int] = []
     for first, end in pairwise(edges):
