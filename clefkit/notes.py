@@ -43,7 +43,7 @@ class Notes:
     velocity: (notes,), int64, 1 to 127
     part: (notes,), int64, index into `parts`
     ids: (notes,), str, the source's own id of each note ("" when it has none)
-    sounding: (notes,), float64, seconds: when its sound is let go, later than the offset of the key where a pedal holds it
+    sounding: (notes,), float64, seconds: when its sound is let go: after the offset of the key where a pedal holds it
     measure, beat: (notes,), str and float64: where it is written; the first beat of a measure is 1
     The last four may be missing: None.
     """

@@ -79,15 +79,15 @@ class Note:
     id: the source's own, else made from part, measure and order ("P1-m12-n3", measures counted from 1); unique
     part, measure: indices into the score's parts and measures
     onset, duration: quarters; a grace note has duration 0 and the onset of the note it leans on
-    step: its letter, "C" to "B", as it sounds (a written D of a clarinet in B flat has step "C"), so pitch 60 with "B" is
-        B sharp; "" when the source has none
+    step: its letter, "C" to "B", as it sounds (a written D of a clarinet in B flat has step "C"), so pitch 60 with
+        "B" is B sharp; "" when the source has none
     tie_start, tie_stop: it goes on in a later note; it goes on from an earlier one
     chord: it starts with the note before it
     grace: "" for a full note, "slashed" for a short grace note, "plain" for a long one, "after" for one that ends the
         note before it, whose onset it has
-    marks: articulations and ornaments by their MusicXML name ("staccato", "accent", "trill-mark", "turn", "arpeggiate"),
-        some with a detail behind a colon: "tremolo:3" (strokes), "tremolo-start:3" and "tremolo-stop:3" (between two
-        notes), "arpeggiate:down", and an accidental over an ornament: "trill-mark:sharp"
+    marks: articulations and ornaments by their MusicXML name ("staccato", "accent", "trill-mark", "turn",
+        "arpeggiate"), some with a detail behind a colon: "tremolo:3" (strokes), "tremolo-start:3" and "tremolo-stop:3"
+        (between two notes), "arpeggiate:down", and an accidental over an ornament: "trill-mark:sharp"
     velocity: 1 to 127 when the source says it for this very note, else None
     """
 
@@ -169,7 +169,7 @@ class Slur(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Words over or under one part that are neither a dynamic mark nor a jump: "rit.", "a tempo", "pizz.", "Allegro"."""
+    """Words at one part that are neither a dynamic mark nor a jump: "rit.", "a tempo", "pizz.", "Allegro"."""
 
     onset: Fraction
     part: int
@@ -196,8 +196,8 @@ class Swing(NamedTuple):
 class Score:
     """A whole score. Notes are in the order of the source; directions are sorted by onset.
 
-    order: indices of the measures in the order of playing, when the source lists it (a **kern expansion list); None when
-        repeat signs and jumps tell it
+    order: indices of the measures in the order of playing, when the source lists it (a **kern expansion list); None
+        when repeat signs and jumps tell it
     """
 
     parts: list[Part]
