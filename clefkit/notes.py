@@ -86,12 +86,29 @@ class Control(NamedTuple):
     value: float
 
 
+class Beat(NamedTuple):
+    """A beat of a score as it is played.
+
+    measure: as written; turn: 1 when it is played for the first time; beat: 1 is the first of a measure, and each is as
+        long as what the time signature counts; time_s: seconds from the start of the performance
+    """
+
+    measure: str
+    turn: int
+    beat: float
+    time_s: float
+
+
 @dataclass(frozen=True)
 class Performance:
-    """Everything a synthesiser needs: notes, and controllers (pedal, volume, pan, expression, bends) sorted by time."""
+    """Everything a synthesiser needs: notes, and controllers (pedal, volume, pan, expression, bends) sorted by time.
+
+    beats: where the measures of the score are, () when there is no score
+    """
 
     notes: Notes
     controls: tuple[Control, ...] = ()
+    beats: tuple[Beat, ...] = ()
 
 
 def make(
