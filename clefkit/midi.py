@@ -15,7 +15,7 @@ Conventions where the standard leaves a choice:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from clefkit import midifile
 from clefkit.errors import InputError
 from clefkit.midifile import END, FIRST_TEMPO, META, NAME, PORT, TEMPO, Clock, Track, seconds
-from clefkit.notes import TICKS_PER_QUARTER, TICKS_PER_SECOND, Control, Notes, Part, Performance, make
+from clefkit.notes import TICKS_PER_QUARTER, TICKS_PER_SECOND, Beat, Control, Notes, Part, Performance, make
 
 MOST_BYTES = 64 * 2**20
 MOST_CONTROLS = 4_000_000
 DRUM_CHANNEL = 9
+SAME_S = 1e-6  # times that differ by rounding only
 LONGEST_DELTA = 2**28 - 1  # four bytes of seven bits
 
 # Bank, data entry and parameter numbers steer other controllers; from 120 on they are commands, not controllers.
@@ -125,7 +126,30 @@ def _performance(tracks: list[Track], clock: Clock) -> Performance:
         _message(take, tick, message, track, tracks[track].port)
     for (track, channel, key), note in list(take.open.items()):
         _end(take, track, channel, key, max(tracks[track].end, note.tick))
-    return Performance(*_finished(take, tracks, clock))
+    found, controls = _finished(take, tracks, clock)
+    beats = _beats(tracks, clock)
+    if beats and any(track.meters for track in tracks):
+        found = _placed(found, beats)
+    return Performance(found, controls, beats)
+
+
+def _beats(tracks: list[Track], clock: Clock) -> tuple[Beat, ...]:
+    meter = midifile.meter(tracks, clock)
+    if meter is None:
+        return ()
+    quarters, times = (meter.tick / clock.quarter).tolist(), seconds(clock, meter.tick).tolist()
+    rows = zip(meter.measure.tolist(), meter.beat.tolist(), quarters, times, strict=True)
+    return tuple(Beat(str(measure), 1, float(beat), quarter, time_s) for measure, beat, quarter, time_s in rows)
+
+
+def _placed(found: Notes, beats: tuple[Beat, ...]) -> Notes:
+    """The notes with their measures and beats, when the file says where these are."""
+    times = np.array([beat.time_s for beat in beats])
+    index = np.clip(np.searchsorted(times, found.onset + SAME_S, side="right") - 1, 0, None)
+    lengths = np.append(np.diff(times), np.diff(times)[-1:] if len(times) > 1 else 1.0)
+    within = np.maximum(found.onset - times[index], 0.0) / np.maximum(lengths[index], SAME_S)
+    measure = np.array([beat.measure for beat in beats])[index]
+    return replace(found, measure=measure, beat=np.array([beat.beat for beat in beats])[index] + within)
 
 
 def _message(take: _Take, tick: int, message: int, track: int, port: int) -> None:

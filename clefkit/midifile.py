@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import struct
 from array import array
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,14 +21,17 @@ from clefkit.notes import MOST_NOTES
 LONGEST_S = 2 * 3600
 FIRST_TEMPO = 500_000  # microseconds a quarter, until a file says otherwise
 DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
-META, NAME, PORT, END, TEMPO = 0xFF, 0x03, 0x21, 0x2F, 0x51
+META, NAME, PORT, END, TEMPO, METER = 0xFF, 0x03, 0x21, 0x2F, 0x51, 0x58
+FIRST_METER = (4, 4)
+FINEST_BEAT = 64
+MOST_BEATS = 200_000
 
 
 class Track(NamedTuple):
     """One track's channel messages, and its tempo changes.
 
     ticks: from the start of the file; messages: status << 16 | first byte << 8 | second byte
-    tempos: (tick, microseconds a quarter)
+    tempos: (tick, microseconds a quarter); meters: (tick, beats, beat type)
     """
 
     name: str
@@ -34,16 +39,21 @@ class Track(NamedTuple):
     ticks: array[int]
     messages: array[int]
     tempos: list[tuple[int, int]]
+    meters: list[tuple[int, int, int]]
     end: int
 
 
 class Clock(NamedTuple):
-    """The tempo map. From tick `start` on, seconds are (total + (tick - start) * tempo) / scale."""
+    """The tempo map. From tick `start` on, seconds are (total + (tick - start) * tempo) / scale.
+
+    quarter: ticks in a quarter, 0 when the file counts frames
+    """
 
     start: list[int]
     total: list[int]
     tempo: list[int]
     scale: int
+    quarter: int
 
 
 def parse(data: bytes) -> tuple[list[Track], Clock]:
@@ -63,6 +73,39 @@ def seconds(clock: Clock, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
     start, total, tempo = (np.array(column, dtype=np.int64) for column in clock[:3])
     index = np.searchsorted(start, ticks, side="right") - 1
     return np.asarray((total[index] + (ticks - start[index]) * tempo[index]) / clock.scale)
+
+
+class Meter(NamedTuple):
+    """Beats of the file: for each its tick, the number of its measure, its place there (from 1), its length in ticks."""
+
+    tick: NDArray[np.int64]
+    measure: NDArray[np.int64]
+    beat: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+
+def meter(tracks: list[Track], clock: Clock) -> Meter | None:
+    """The beats up to the end, by the time signatures, 4/4 until one is written. None when the file has no beats."""
+    if not clock.quarter:
+        return None
+    end = max((track.end for track in tracks), default=0)
+    changes = {tick: (beats, kind) for track in tracks for tick, beats, kind in track.meters}
+    changes.setdefault(0, FIRST_METER)
+    places = sorted(place for place in changes if place <= end)
+    pieces: list[NDArray[np.int64]] = []
+    first = 1
+    for place, stop in pairwise([*places, end + 1]):
+        beats, kind = changes[place]
+        length = max(4 * clock.quarter // kind, 1)
+        count = -((place - stop) // length)
+        if count + sum(piece.shape[1] for piece in pieces) > MOST_BEATS:
+            return None
+        index = np.arange(count)
+        pieces.append(
+            np.stack([place + index * length, first + index // beats, 1 + index % beats, np.full(count, length)])
+        )
+        first += -(-count // beats)
+    return Meter(*np.concatenate(pieces, axis=1))
 
 
 def _tracks(data: bytes) -> tuple[int, list[Track]]:
@@ -89,10 +132,31 @@ def _tracks(data: bytes) -> tuple[int, list[Track]]:
     return division, tracks
 
 
+@dataclass
+class _Facts:
+    """What the meta events of a track say."""
+
+    name: str = ""
+    port: int = 0
+    tempos: list[tuple[int, int]] = field(default_factory=list)
+    meters: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def add(self, kind: int, body: bytes, tick: int) -> None:
+        if kind == TEMPO and len(body) == 3 and any(body):
+            self.tempos.append((tick, int.from_bytes(body, "big")))
+        elif kind == METER and len(body) >= 2 and body[0] and 2 ** body[1] <= FINEST_BEAT:
+            self.meters.append((tick, body[0], 2 ** body[1]))
+        elif kind == NAME and not self.name:
+            self.name = _decoded(body)
+        elif kind == PORT and len(body) == 1:
+            self.port = body[0]
+
+
 def _track(data: bytes) -> Track:
     """Parse one chunk. Raises IndexError when a message is cut off."""
-    ticks, messages, tempos = array("q"), array("l"), []
-    name, port, tick, position, status = "", 0, 0, 0, 0
+    ticks, messages = array("q"), array("l")
+    facts = _Facts()
+    tick, position, status = 0, 0, 0
     while position < len(data):
         delta, position = _number(data, position)
         tick += delta
@@ -101,12 +165,7 @@ def _track(data: bytes) -> Track:
             kind, body, position = _longer(data, position)
             if kind == END:
                 break
-            if kind == TEMPO and len(body) == 3 and any(body):
-                tempos.append((tick, int.from_bytes(body, "big")))
-            elif kind == NAME and not name:
-                name = _decoded(body)
-            elif kind == PORT and len(body) == 1:
-                port = body[0]
+            facts.add(kind, body, tick)
             continue
         if byte >= 0x80:
             status = byte
@@ -120,7 +179,7 @@ def _track(data: bytes) -> Track:
         position += count
         ticks.append(tick)
         messages.append(status << 16 | first << 8 | second)
-    return Track(name, port, ticks, messages, tempos, tick)
+    return Track(facts.name, facts.port, ticks, messages, facts.tempos, facts.meters, tick)
 
 
 def _longer(data: bytes, position: int) -> tuple[int, bytes, int]:
@@ -160,7 +219,7 @@ def _clock(division: int, tracks: list[Track]) -> Clock:
         # 29 stands for "30 drop frame", which runs at 30000/1001 frames a second. SMPTE time knows no tempo.
         scale, first = (30_000 * parts, 1001) if frames == 29 else (frames * parts, 1)
         changes = []
-    clock = Clock([0], [0], [first], scale)
+    clock = Clock([0], [0], [first], scale, max(division, 0))
     for tick, tempo in changes:
         clock.total.append(clock.total[-1] + (tick - clock.start[-1]) * clock.tempo[-1])
         clock.start.append(tick)

@@ -90,12 +90,13 @@ class Beat(NamedTuple):
     """A beat of a score as it is played.
 
     measure: as written; turn: 1 when it is played for the first time; beat: 1 is the first of a measure, and each is as
-        long as what the time signature counts; time_s: seconds from the start of the performance
+        long as what the time signature counts; quarter, time_s: quarters, seconds from the start of the performance
     """
 
     measure: str
     turn: int
     beat: float
+    quarter: float
     time_s: float
 
 
@@ -103,7 +104,7 @@ class Beat(NamedTuple):
 class Performance:
     """Everything a synthesiser needs: notes, and controllers (pedal, volume, pan, expression, bends) sorted by time.
 
-    beats: where the measures of the score are, () when there is no score
+    beats: where they are, () when nobody knows
     """
 
     notes: Notes

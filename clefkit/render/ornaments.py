@@ -180,7 +180,7 @@ class _Neighbours:
         self.fifths = [key.fifths for key in score.keys]
 
     def pitch(self, note: Note, direction: int, accidental: str) -> float:
-        """The neighbour above (1) or below (-1): of the key signature, unless an accidental stands over the ornament."""
+        """The neighbour above (1) or below (-1), of the key signature unless an accidental stands by the ornament."""
         index = bisect_right(self.onsets, note.onset) - 1
         fifths = self.fifths[index] if index >= 0 else 0
         step = note.step or _letter(note.pitch, fifths)

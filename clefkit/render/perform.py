@@ -231,4 +231,4 @@ def _beats(score: Score, ticking: Clock, visits: list[Visit]) -> tuple[notes.Bea
             rows.append((measure.number, visit.turn, beat, visit.start + (beat - first) * unit))
             beat = float(int(beat) + 1)
     times = ticking.seconds(np.array([row[3] for row in rows])).tolist()
-    return tuple(notes.Beat(*row[:3], time_s) for row, time_s in zip(rows, times, strict=True))
+    return tuple(notes.Beat(*row, time_s) for row, time_s in zip(rows, times, strict=True))
