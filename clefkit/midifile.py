@@ -76,7 +76,7 @@ def seconds(clock: Clock, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 class Meter(NamedTuple):
-    """Beats of the file: for each its tick, the number of its measure, its place there (from 1), its length in ticks."""
+    """The beats of a file: tick, number of the measure, place in it (from 1), length in ticks; each (beats,)."""
 
     tick: NDArray[np.int64]
     measure: NDArray[np.int64]
