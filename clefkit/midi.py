@@ -101,17 +101,30 @@ def encode(notes: Notes) -> bytes:
     raises: InputError when a note is past 31 hours, the longest delta
     """
     onset, offset, pitch, velocity, part = _ticks(notes)
-    chunks = [_chunk(_text(NAME, "clefkit") + bytes([0, META, TEMPO, 3]) + FIRST_TEMPO.to_bytes(3, "big"))]
+    chunks = [chunk(track_name("clefkit") + bytes([0, META, TEMPO, 3]) + FIRST_TEMPO.to_bytes(3, "big"))]
+    for index, (owner, (port, channel)) in enumerate(zip(notes.parts, channels(notes.parts), strict=True)):
+        mine = part == index
+        head = track_name(owner.name) + bytes([0, META, PORT, 1, port % 128, 0, 0xC0 | channel, owner.program & 127])
+        chunks.append(chunk(head + _messages(channel, onset[mine], offset[mine], pitch[mine], velocity[mine])))
+    return file(chunks, TICKS_PER_QUARTER)
+
+
+def channels(parts: tuple[Part, ...]) -> list[tuple[int, int]]:
+    """Port and channel of each part: drums on the tenth channel, past the fifteenth melodic part on further ports."""
+    found = []
     melodic = 0
-    for index, owner in enumerate(notes.parts):
-        port, channel = (0, DRUM_CHANNEL) if owner.drums else divmod(melodic, 15)
-        if not owner.drums:
+    for part in parts:
+        port, channel = (0, DRUM_CHANNEL) if part.drums else divmod(melodic, 15)
+        if not part.drums:
             channel += channel >= DRUM_CHANNEL
             melodic += 1
-        mine = part == index
-        head = _text(NAME, owner.name) + bytes([0, META, PORT, 1, port % 128, 0, 0xC0 | channel, owner.program & 127])
-        chunks.append(_chunk(head + _messages(channel, onset[mine], offset[mine], pitch[mine], velocity[mine])))
-    return struct.pack(">4sIHHH", b"MThd", 6, 1, len(chunks), TICKS_PER_QUARTER) + b"".join(chunks)
+        found.append((port, channel))
+    return found
+
+
+def file(chunks: list[bytes], ticks_per_quarter: int) -> bytes:
+    """A whole file of type 1 from its chunks."""
+    return struct.pack(">4sIHHH", b"MThd", 6, 1, len(chunks), ticks_per_quarter) + b"".join(chunks)
 
 
 def _performance(tracks: list[Track], clock: Clock) -> Performance:
@@ -266,17 +279,27 @@ def _ticks(notes: Notes) -> tuple[NDArray[np.int64], ...]:
     """Onset, offset, pitch, velocity, part as MIDI can say them, sorted by part, pitch, onset."""
     onset = np.maximum(np.rint(notes.onset * TICKS_PER_SECOND), 0).astype(np.int64)
     offset = np.maximum(np.rint(notes.offset * TICKS_PER_SECOND).astype(np.int64), onset + 1)
-    pitch = np.clip(np.rint(notes.pitch), 0, 127).astype(np.int64)
-    velocity = np.clip(notes.velocity, 1, 127)
     if offset.max(initial=0) > LONGEST_DELTA:
         raise InputError("notes past 31 hours don't fit into a MIDI file")
+    return separated(onset, offset, notes.pitch, notes.velocity, notes.part)
+
+
+def separated(
+    onset: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    pitch: NDArray[np.float64],
+    velocity: NDArray[np.int64],
+    part: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], ...]:
+    """The same columns, in ticks, with whole pitches and one note at a time for each part and pitch."""
+    key = np.clip(np.rint(pitch), 0, 127).astype(np.int64)
     # The longest note of those with the same onset comes last and stays.
-    order = np.lexsort((offset, onset, pitch, notes.part))
-    onset, offset, pitch, velocity, part = (a[order] for a in (onset, offset, pitch, velocity, notes.part))
-    follows = (part[1:] == part[:-1]) & (pitch[1:] == pitch[:-1])
+    order = np.lexsort((offset, onset, key, part))
+    onset, offset, key, velocity, part = (a[order] for a in (onset, offset, key, np.clip(velocity, 1, 127), part))
+    follows = (part[1:] == part[:-1]) & (key[1:] == key[:-1])
     kept = np.append(~(follows & (onset[1:] == onset[:-1])), True)[: len(onset)]
     offset[:-1] = np.where(follows & (onset[1:] > onset[:-1]), np.minimum(offset[:-1], onset[1:]), offset[:-1])
-    return onset[kept], offset[kept], pitch[kept], velocity[kept], part[kept]
+    return onset[kept], offset[kept], key[kept], velocity[kept], part[kept]
 
 
 def _messages(channel: int, *columns: NDArray[np.int64]) -> bytes:
@@ -293,22 +316,25 @@ def _messages(channel: int, *columns: NDArray[np.int64]) -> bytes:
     out = bytearray()
     rows = zip(deltas, status[order].tolist(), keys[order].tolist(), levels[order].tolist(), strict=True)
     for delta, *message in rows:
-        out += _variable(delta) + bytes(message)
+        out += variable(delta) + bytes(message)
     return bytes(out)
 
 
-def _variable(number: int) -> bytes:
+def variable(number: int) -> bytes:
+    """A number as MIDI writes lengths: seven bits a byte."""
     out = [number & 127]
     while number := number >> 7:
         out.append(number & 127 | 128)
     return bytes(reversed(out))
 
 
-def _text(kind: int, text: str) -> bytes:
+def track_name(text: str) -> bytes:
+    """The event that names a track, at its start."""
     data = text.encode("utf-8")
-    return bytes([0, META, kind]) + _variable(len(data)) + data
+    return bytes([0, META, NAME]) + variable(len(data)) + data
 
 
-def _chunk(events: bytes) -> bytes:
+def chunk(events: bytes) -> bytes:
+    """A track from its events."""
     body = events + bytes([0, META, END, 0])
     return struct.pack(">4sI", b"MTrk", len(body)) + body
