@@ -11,7 +11,7 @@ velocity (1 to 127) and a part. Two kinds of file hold notes:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,6 +154,12 @@ def take(notes: Notes, chosen: NDArray[Any]) -> Notes:
     return make(
         onset, offset, pitch, velocity, part, notes.parts, *(None if one is None else one[chosen] for one in optional)
     )
+
+
+def alone(notes: Notes, part: int) -> Notes:
+    """The notes of one part, as the only part."""
+    mine = take(notes, notes.part == part)
+    return replace(mine, part=np.zeros_like(mine.part), parts=(notes.parts[part],))
 
 
 def read(path: Path) -> Notes:

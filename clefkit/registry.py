@@ -28,6 +28,9 @@ SYSTEM_SOUNDFONTS = (
     "/usr/share/sounds/sf3",
     "/opt/homebrew/share/sounds/sf2",
 )
+# Fallbacks to play with, and chips: nobody's idea of another violin.
+RESERVED_SOUNDFONTS = re.compile(r"TimGM6mb|sf_GMbank|OPL-3", re.IGNORECASE)
+MOST_BANK, MOST_PROGRAM = 16_383, 127
 FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Lite", "FluidR3Mono_GM", "TimGM6mb")
 
 
@@ -119,11 +122,28 @@ def soundfont(name: str | None = None) -> Asset:
             raise UsageError(f"no soundfont {wanted!r}: there are {', '.join(sorted(fonts)) or 'none'}, or give a file")
         return Asset("soundfont", wanted, fonts[wanted], record.sha256(fonts[wanted]))
     if not fonts:
-        raise MissingError(
-            "no soundfont found: `apt-get install fluid-soundfont-gm`, or give one with --soundfont FILE"
-        )
+        raise MissingError("no soundfont found: `apt-get install fluid-soundfont-gm`, or give one with --timbre FILE")
     best = next((each for each in FAVOURITE_SOUNDFONTS if each in fonts), min(fonts))
     return Asset("soundfont", best, fonts[best], record.sha256(fonts[best]))
+
+
+def timbre(text: str) -> tuple[str, list[Asset]]:
+    """What `render --timbre` means: "fixed", "random" or "BANK:PROGRAM", and the soundfonts for it.
+
+    text: "fixed" is the best installed font, "random" draws from all; else FONT or FONT:BANK:PROGRAM, by name or file
+    raises: as `soundfont` does; UsageError when bank or program is not a number in range
+    """
+    if text == "fixed":
+        return text, [soundfont()]
+    if text == "random":
+        drawn = [name for name in soundfonts() if not RESERVED_SOUNDFONTS.match(name)]
+        return text, [soundfont(name) for name in sorted(drawn)] or [soundfont()]
+    found = re.fullmatch(r"(.+):(\d{1,5}):(\d{1,3})", text, re.ASCII)
+    if found is None:
+        return "fixed", [soundfont(text)]
+    if int(found[2]) > MOST_BANK or int(found[3]) > MOST_PROGRAM:
+        raise UsageError(f"--timbre {text}: a bank is 0 to {MOST_BANK}, a program 0 to {MOST_PROGRAM}")
+    return f"{int(found[2])}:{int(found[3])}", [soundfont(found[1])]
 
 
 def soundfonts() -> dict[str, Path]:

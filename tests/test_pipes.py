@@ -18,7 +18,7 @@ from conftest import Shell
 
 from clefkit import notes
 
-RENDER = "clefkit render --soundfont TimGM6mb"
+RENDER = "clefkit render --timbre TimGM6mb"
 
 
 def files(folder: Path, pattern: str = "*") -> dict[str, str]:
@@ -236,7 +236,7 @@ def test_interrupt_cleans_up(scale: Path) -> None:
     notes.write_midi(scale, long)
     program = Path(sys.executable).parent / "clefkit"
     process = subprocess.Popen(
-        [program, "render", "--soundfont", "TimGM6mb", "--rate", "96000", "scale.mid"],
+        [program, "render", "--timbre", "TimGM6mb", "--rate", "96000", "scale.mid"],
         cwd=scale.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -301,7 +301,7 @@ def test_two_runs_at_once_make_one_result(shell: Shell, scale: Path) -> None:
         ("clefkit augment --ir nowhere x.wav", "nowhere"),
         ("clefkit transcribe --model nothing x.wav", "no model 'nothing'"),
         ("clefkit score --min loveliness=1 x.mid", "no measure is called 'loveliness'"),
-        ("clefkit render --soundfont nothing x.mid", "no soundfont 'nothing'"),
+        ("clefkit render --timbre nothing x.mid", "no soundfont 'nothing'"),
         ("clefkit render a.mid b.mid --out one.wav", "looks like a file"),
     ],
 )

@@ -32,7 +32,7 @@ def test_own_presets_come_first(own: Path) -> None:
 
 
 def test_own_preset_works_in_a_pipe(own: Path, shell: Shell, scale: Path) -> None:
-    done = shell("clefkit render --soundfont TimGM6mb scale.mid | clefkit augment --preset mine")
+    done = shell("clefkit render --timbre TimGM6mb scale.mid | clefkit augment --preset mine")
     assert (done.returncode, done.stdout) == (0, "scale.mine-0.wav\n"), done.stderr
 
 

@@ -6,7 +6,6 @@ After W3C, "MusicXML 4.0" (2021). What a file leaves out is taken from what is n
 from __future__ import annotations
 
 import io
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ import lxml.etree
 from clefkit.errors import InputError
 from clefkit.notation import instruments
 from clefkit.notation.container import xml_bytes
-from clefkit.notation.model import Dynamic, Part, Pedal, Score, Tempo, Wedge
-from clefkit.notation.musicxml_directions import WORD
+from clefkit.notation.model import Part, Score
+from clefkit.notation.musicxml_assemble import assemble
 from clefkit.notation.musicxml_part import Found, PartReader
 from clefkit.notation.numbers import whole
 
+TAGS = ("score-part", "measure", "part", "work-title", "movement-title", "creator", "software")
 ROOTS = ("score-partwise", "score-timewise")
 
 
@@ -39,13 +39,16 @@ def read(path: Path) -> Score:
         raise InputError("a score without measures")
     for reader in reading.readers.values():
         reader.finish()
-    return _assemble(reading.parts, reading.found)
+    score = assemble(reading.parts, reading.found)
+    score.title = reading.names.get("work-title") or reading.names.get("movement-title", "")
+    score.composer = reading.names.get("composer", "")
+    return score
 
 
 def _walk(data: bytes, reading: _Reading) -> None:
     """Read measure after measure and forget each one's XML."""
     walk = lxml.etree.iterparse(
-        io.BytesIO(data), events=("end",), tag=("score-part", "measure", "part"), load_dtd=False, no_network=True,
+        io.BytesIO(data), events=("end",), tag=TAGS, load_dtd=False, no_network=True,
         resolve_entities=False, remove_comments=True, remove_pis=True, huge_tree=False,
     )  # fmt: skip
     ordinal = 0  # of the part that is being read, in a partwise file
@@ -58,14 +61,21 @@ def _walk(data: bytes, reading: _Reading) -> None:
             if parent is not None and parent.tag == "measure":
                 shares.append(element)
             ordinal += 1
-        else:
-            number = element.get("number", "")
+        elif element.tag == "measure":
+            number, implicit = element.get("number", ""), element.get("implicit") == "yes"
             if not shares:
-                reading.reader(str(ordinal), "" if parent is None else parent.get("id", "")).measure(number, element)
+                own = "" if parent is None else parent.get("id", "")
+                reading.reader(str(ordinal), own).measure(number, element, implicit=implicit)
             for share in shares:
-                reading.reader(share.get("id", ""), share.get("id", "")).measure(number, share)
+                own = share.get("id", "")
+                reading.reader(own, own).measure(number, share, implicit=implicit)
             shares.clear()
             element.clear()
+        else:
+            kind = element.get("type", "") if element.tag == "creator" else element.tag
+            reading.names.setdefault(kind, " ".join((element.text or "").split()))
+            if element.tag == "software" and reading.names["software"].startswith("MuseScore"):
+                reading.found.cues_sound = True  # it writes <cue/> at every small note, and plays them
     root = walk.root
     if root is None or root.tag not in ROOTS:
         name = "" if root is None else f" (its root is <{lxml.etree.QName(root).localname}>)"
@@ -79,6 +89,7 @@ class _Reading:
         self.parts: list[Part] = []
         self.readers: dict[str, PartReader] = {}
         self.found = Found()
+        self.names: dict[str, str] = {}  # titles, and creators by what they did
 
     def reader(self, key: str, part_id: str) -> PartReader:
         """The reader under `key`, a new one for the listed part with that id; a part that the list forgot is added."""
@@ -113,38 +124,3 @@ def _part(element: Any) -> Part:
 
 def _text(element: Any, path: str) -> str:
     return " ".join((element.findtext(path) or "").split())
-
-
-def _assemble(parts: list[Part], found: Found) -> Score:
-    """Lay the measures end to end and move everything in them to its place."""
-    onset = Fraction(0)
-    for measure in found.measures:
-        if measure.length == 0:
-            measure.length = Fraction(4 * measure.time[0], measure.time[1])
-        measure.onset = onset
-        onset += measure.length
-    starts = [measure.onset for measure in found.measures]
-    for note in found.notes:
-        note.onset += starts[note.measure]
-    score = Score(parts, found.measures, found.notes)
-    score.tempos = _tempos(found, starts)
-    score.dynamics = sorted(Dynamic(starts[m] + at, part, mark) for m, at, part, mark in found.dynamics)
-    score.pedals = [Pedal(starts[m] + at, part, m, kind) for m, at, part, kind in found.pedals]
-    score.pedals.sort(key=lambda pedal: pedal.onset)
-    score.wedges = sorted(
-        Wedge(starts[m] + at, starts[end_m] + end_at, part, grows)
-        for (m, at), (end_m, end_at), part, grows in found.wedges
-        if starts[end_m] + end_at > starts[m] + at
-    )
-    return score
-
-
-def _tempos(found: Found, starts: list[Fraction]) -> list[Tempo]:
-    """One tempo for each onset: playback tempo before metronome mark. Words count only when there are no numbers."""
-    numbers = any(rank > WORD for _, _, rank, _ in found.tempos)
-    best: dict[Fraction, tuple[int, float]] = {}
-    for measure, at, rank, value in found.tempos:
-        onset = starts[measure] + at
-        if (rank > WORD or not numbers) and (onset not in best or rank > best[onset][0]):
-            best[onset] = (rank, value)
-    return [Tempo(onset, best[onset][1]) for onset in sorted(best)]

@@ -1,4 +1,4 @@
-"""What stands between the notes of a MusicXML part: tempo, dynamics, pedal, repeats, jumps."""
+"""What stands between the notes of a MusicXML part: tempo, dynamics, pedal, words, jumps, swing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ BEAT_UNITS = {
 }  # fmt: skip
 PEDAL_KINDS = {"start": "down", "stop": "up", "change": "change", "resume": "down", "discontinue": "up"}
 JUMPS = {"dacapo", "dalsegno", "tocoda", "fine"}
-MOST_TIMES = 32
-PASSES = re.compile(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
 
 
 def direction(reader: PartReader, element: Any) -> None:
@@ -45,6 +43,11 @@ def direction(reader: PartReader, element: Any) -> None:
         _tempo(reader, at, WORD, tempo)
     if jump is not None and (spoken is None or not JUMPS.intersection(spoken.keys())):
         reader.jumps.append(jump)
+    if jump is None and any(letter.isalnum() for letter in text):
+        if words.DYNAMIC.match(text):
+            reader.found.dynamics.append((reader.place, at, reader.index, text))
+        else:
+            reader.found.texts.append((reader.place, at, reader.index, text))
 
 
 def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
@@ -66,6 +69,17 @@ def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
     measure.fine |= element.get("fine", "no") != "no"
     if element.get("forward-repeat") == "yes":
         measure.repeat_start = True
+    swing = element.find("swing")
+    if swing is not None:
+        _swing(reader, swing, at)
+
+
+def _swing(reader: PartReader, element: Any, at: Fraction) -> None:
+    """Two notes as first to second; <straight> or nothing is one to one."""
+    first, second = number(element.findtext("first")), number(element.findtext("second"))
+    long = float(first / second) if first and second and first > 0 and second > 0 else 1.0
+    unit = BEAT_UNITS["16th" if element.findtext("swing-type") == "16th" else "eighth"]
+    reader.found.swings.append((reader.place, at, unit, long))
 
 
 def _tempo(reader: PartReader, at: Fraction, rank: int, value: float) -> None:
@@ -85,9 +99,7 @@ def _metronome(reader: PartReader, element: Any, at: Fraction) -> None:
 
 
 def _dynamics(reader: PartReader, element: Any, at: Fraction) -> None:
-    for mark in element:
-        name = (mark.text or "").strip() if mark.tag == "other-dynamics" else mark.tag
-        reader.found.dynamics.append((reader.place, at, reader.index, name))
+    reader.dynamics(element, at)
 
 
 def _wedge(reader: PartReader, element: Any, at: Fraction) -> None:
@@ -123,12 +135,6 @@ KINDS = {
 }
 
 
-def of_note(reader: PartReader, notations: Any, onset: Fraction) -> None:
-    """Dynamics that are written at a note instead of in a direction."""
-    for element in notations.iterfind("dynamics"):
-        _dynamics(reader, element, onset)
-
-
 def close_measure(reader: PartReader) -> None:
     """Add the jumps that only words ask for."""
     measure = reader.current
@@ -140,31 +146,3 @@ def close_measure(reader: PartReader) -> None:
         if jump.to_coda:
             measure.to_coda = measure.to_coda or "coda"
     reader.jumps.clear()
-
-
-def barline(reader: PartReader, element: Any) -> None:
-    """Repeat signs and the brackets of endings."""
-    measure = reader.current
-    ending = element.find("ending")
-    if ending is not None and ending.get("type") == "start":
-        reader.ending = _passes(ending.get("number", "") or ending.text or "")
-        reader.ending_start = reader.place
-        measure.endings |= reader.ending
-    repeat = element.find("repeat")
-    if repeat is not None and repeat.get("direction") == "forward":
-        measure.repeat_start = True
-    elif repeat is not None:
-        times = repeat.get("times", "2")
-        measure.repeat_times = max(min(int(times) if times.isdecimal() else 2, MOST_TIMES), 2)
-    closes = ending is not None and ending.get("type") in ("stop", "discontinue")
-    if closes or (repeat is not None and repeat.get("direction") == "backward"):
-        measure.endings |= reader.ending
-        reader.ending = frozenset()
-
-
-def _passes(text: str) -> frozenset[int]:
-    """The numbers of an ending: "1, 2", "1-3"."""
-    found: set[int] = set()
-    for first, last in PASSES.findall(text):
-        found.update(range(int(first), min(int(last or first), MOST_TIMES) + 1))
-    return frozenset(n for n in found if 1 <= n <= MOST_TIMES)

@@ -11,46 +11,69 @@ from functools import lru_cache
 from typing import Any
 
 from clefkit.notation import musicxml_directions as directions
-from clefkit.notation.model import NO_MARKS, Measure, Note, Part
+from clefkit.notation import musicxml_notations as notations
+from clefkit.notation.model import Measure, Note, Part, Slur
+from clefkit.notation.musicxml_attributes import attributes
+from clefkit.notation.musicxml_barlines import barline
 from clefkit.notation.numbers import number, whole
 from clefkit.notation.words import Jump
 
+LETTERS = "CDEFGAB"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 DRUM_LINES = {
-    "D4": 44,
-    "E4": 36,
-    "F4": 36,
-    "G4": 43,
-    "A4": 41,
-    "B4": 47,
-    "C5": 38,
-    "D5": 45,
-    "E5": 48,
-    "F5": 51,
-    "G5": 42,
+    "D4": 44, "E4": 36, "F4": 36, "G4": 43, "A4": 41, "B4": 47, "C5": 38, "D5": 45, "E5": 48, "F5": 51, "G5": 42,
     "A5": 49,
-}
+}  # fmt: skip
 SNARE = 38
 ROUNDING = Fraction(1, 32)  # quarters
 LOUD = 90  # MusicXML counts dynamics in percent of velocity 90
 
 
+Place = tuple[int, Fraction]
+
+
 @dataclass(slots=True)
 class Found:
-    """What was read so far. Places are (measure index, quarters from the measure's start)."""
+    """What was read so far. Places are (measure index, quarters from the measure's start).
+
+    bar_fermatas: the place None is the end of the measure
+    cues_sound: whether <cue> only means small
+    """
 
     measures: list[Measure] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     tempos: list[tuple[int, Fraction, int, float]] = field(default_factory=list)
     dynamics: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
     pedals: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
-    wedges: list[tuple[tuple[int, Fraction], tuple[int, Fraction], int, bool]] = field(default_factory=list)
+    wedges: list[tuple[Place, Place, int, bool]] = field(default_factory=list)
+    keys: list[tuple[int, Fraction, int, int, str]] = field(default_factory=list)
+    clefs: list[tuple[int, Fraction, int, int, str, int, int]] = field(default_factory=list)
+    slurs: list[Slur] = field(default_factory=list)
+    texts: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
+    fermatas: set[tuple[int, Fraction, Fraction, int]] = field(default_factory=set)
+    bar_fermatas: list[tuple[int, Fraction | None, int]] = field(default_factory=list)
+    swings: list[tuple[int, Fraction, Fraction, float]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
+    cues_sound: bool = False
 
 
 @lru_cache(maxsize=4096)
 def _quarters(text: str | None, divisions: Fraction) -> Fraction:
     return max(number(text) or Fraction(0), Fraction(0)) / divisions
+
+
+@lru_cache(maxsize=4096)
+def _sounding(
+    step: str | None, octave: str | None, alter: str | None, shift: tuple[int, int]
+) -> tuple[float, str] | None:
+    """Pitch and letter. shift: semitones and letters from written to sounding."""
+    letter, height = (step or "").strip(), whole(octave)
+    if letter not in STEPS or height is None:
+        return None
+    pitch = 12 * (height + 1) + STEPS[letter] + float(number(alter) or 0) + shift[0]
+    if not 0 <= pitch <= 127:
+        return None
+    return pitch, LETTERS[(LETTERS.index(letter) + shift[1]) % 7]
 
 
 class PartReader:
@@ -65,11 +88,18 @@ class PartReader:
         self.chord_onset = Fraction(0)
         self.sounds_until = Fraction(0)  # in this measure
         self.voice_ends: dict[str, Fraction] = {}  # in this measure, rests too
+        self.last_onsets: dict[str, Fraction] = {}  # of the full notes of each voice in this measure
+        self.graces: dict[str, list[Note]] = {}  # voice -> grace notes that wait for what they lean on
+        self.first_note = 0  # of this measure: index into all notes
         self.divisions = Fraction(1)
-        self.shift: dict[str, int] = {}  # staff -> semitones from written to sounding; "" for all
+        self.shift: dict[str, tuple[int, int]] = {}  # staff -> semitones and letters from written to sounding
+        self.clefs: dict[int, tuple[str, int, int]] = {}
         self.count = 0  # notes in this measure
         self.jumps: list[Jump] = []
-        self.open_wedges: dict[str, tuple[tuple[int, Fraction], bool]] = {}
+        self.open_wedges: dict[str, tuple[Place, bool]] = {}
+        self.open_slurs: dict[str, tuple[str, Place]] = {}
+        self.stopped_slurs: dict[str, tuple[str, Place]] = {}  # before they started
+        self.open_trills: dict[str, int] = {}
         self.ending: frozenset[int] = frozenset()
         self.ending_start = 0
         self.time = (4, 4)
@@ -79,19 +109,22 @@ class PartReader:
         """The measure that is being read."""
         return self.found.measures[self.place]
 
-    def measure(self, written: str, element: Any) -> None:
+    def measure(self, written: str, element: Any, *, implicit: bool) -> None:
         """Read the next measure. element: its XML, or this part's share of it in a timewise file."""
         self.place += 1
         self.cursor = self.chord_onset = self.sounds_until = furthest = Fraction(0)
         self.count = 0
+        self.first_note = len(self.found.notes)
         self.voice_ends.clear()
+        self.last_onsets.clear()
         if self.place == len(self.found.measures):
-            self.found.measures.append(Measure(written, self.place, time=self.time))
+            self.found.measures.append(Measure(written, self.place, time=self.time, implicit=implicit))
         for child in element:
             act = ACTIONS.get(child.tag)
             if act is not None:
                 act(self, child)
                 furthest = max(furthest, self.cursor)
+        self._lean_back()
         if self.ending:
             self.current.endings |= self.ending
         self.current.length = max(self.current.length, self._length(furthest))
@@ -117,23 +150,6 @@ class PartReader:
             for measure in self.found.measures[self.ending_start + 1 :]:
                 measure.endings -= self.ending
 
-    def attributes(self, element: Any) -> None:
-        """Divisions, key, time signature, transposition."""
-        for child in element:
-            if child.tag == "divisions":
-                divisions = number(child.text)
-                self.divisions = divisions if divisions is not None and divisions > 0 else self.divisions
-            elif child.tag == "time":
-                self.time = self.current.time = _time(child) or self.time
-            elif child.tag == "transpose":
-                self._transpose(child)
-
-    def _transpose(self, element: Any) -> None:
-        semitones = (whole(element.findtext("chromatic")) or 0) + 12 * (whole(element.findtext("octave-change")) or 0)
-        self.shift[element.get("number", "")] = semitones
-        if self.place == 0:
-            self.part.transposition = semitones
-
     def backup(self, element: Any) -> None:
         """Move the cursor back, not past the start of the measure."""
         self.cursor = max(self.cursor - _quarters(element.findtext("duration"), self.divisions), Fraction(0))
@@ -145,39 +161,70 @@ class PartReader:
     def note(self, element: Any) -> None:
         """A note or a rest: the cursor moves by it, and what sounds is kept. Cue notes are silent."""
         children = {child.tag: child for child in element}
-        grace = children.get("grace")
-        length = children.get("duration")
+        grace, length = children.get("grace"), children.get("duration")
         duration = Fraction(0) if grace is not None or length is None else _quarters(length.text, self.divisions)
+        voice = (children["voice"].text or "1").strip() if "voice" in children else "1"
+        attached = element.findall("notations") if "notations" in children else []
         if "chord" in children:
             onset = self.chord_onset
         else:
             onset = self.chord_onset = self.cursor
             self.cursor += duration
-            self.voice_ends[_voice(children)] = self.cursor
-        if "notations" in children:
-            directions.of_note(self, children["notations"], onset)
-        if "rest" in children or "cue" in children or (duration == 0 and grace is None):
+            if grace is None:
+                self.voice_ends[voice] = self.cursor
+        if attached:
+            notations.of_place(self, attached, onset, duration)
+        if "rest" in children or (duration == 0 and grace is None) or ("cue" in children and not self.found.cues_sound):
+            if voice in self.graces and "rest" in children:
+                self._lean_back(voice)
             return
-        pitch = self._pitch(children)
-        if pitch is not None:
-            self._add(element, children, onset, duration, pitch)
-
-    def _add(self, element: Any, children: dict[str, Any], onset: Fraction, duration: Fraction, pitch: float) -> None:
-        self.sounds_until = max(self.sounds_until, onset + duration)
-        self.count += 1
-        note = Note(self._id(element.get("id")), self.index, self.place, onset, duration, pitch)
-        note.chord = "chord" in children
-        note.voice = _voice(children)
+        sounding = self._pitch(children)
+        if sounding is None:
+            return
+        note = Note("", self.index, self.place, onset, duration, sounding[0], sounding[1], voice)
         if "staff" in children:
             note.staff = whole(children["staff"].text) or 1
-        if "tie" in children or "notations" in children:
-            _mark(note, element, children)
-        if "grace" in children:
-            note.grace = "slashed" if children["grace"].get("slash") == "yes" else "plain"
+            self.part.staves = max(self.part.staves, note.staff)
+        note.chord = "chord" in children
+        self._add(note, element)
+        if attached or "tie" in children:
+            notations.ties(note, element, attached)
+        if attached:
+            notations.of_note(self, note, attached)
+        self.found.notes.append(note)
+        if grace is not None:
+            self._grace(note, grace)
+        else:
+            self.sounds_until = max(self.sounds_until, onset + duration)
+            self.last_onsets[voice] = onset
+            self.graces.pop(voice, None)
+
+    def _add(self, note: Note, element: Any) -> None:
+        """Give a note its id, and its loudness if it has its own."""
+        self.count += 1
+        note.id = self._id(element.get("id"))
         loudness = number(element.get("dynamics"))
         if loudness is not None:
             note.velocity = min(max(round(loudness * LOUD / 100), 1), 127)
-        self.found.notes.append(note)
+
+    def _grace(self, note: Note, element: Any) -> None:
+        note.grace = "slashed" if element.get("slash") == "yes" else "plain"
+        self.graces.setdefault(note.voice, []).append(note)
+        if element.get("steal-time-previous") is not None and element.get("steal-time-following") is None:
+            self._lean_back(note.voice)
+
+    def _lean_back(self, voice: str | None = None) -> None:
+        """Grace notes of one or of all voices that no note follows: they end the note before them."""
+        for name in [voice] if voice is not None else list(self.graces):
+            for grace in self.graces.pop(name):
+                onset = self.last_onsets.get(name)
+                if onset is not None and not self._begins_at(grace.onset):
+                    grace.grace, grace.onset = "after", onset
+
+    def _begins_at(self, onset: Fraction) -> bool:
+        """Whether any full note of this part begins there in this measure."""
+        notes = self.found.notes[self.first_note :]
+        return any(note.onset == onset and not note.grace and note.part == self.index for note in notes)
 
     def _id(self, written: str | None) -> str:
         name = written or f"{self.part.id}-m{self.place + 1}-n{self.count}"
@@ -186,23 +233,16 @@ class PartReader:
         self.found.ids.add(name)
         return name
 
-    def _pitch(self, children: dict[str, Any]) -> float | None:
-        if "pitch" in children:
-            parts = {child.tag: child.text for child in children["pitch"]}
-            step, octave, alter = (
-                STEPS.get((parts.get("step") or "").strip()),
-                whole(parts.get("octave")),
-                parts.get("alter"),
-            )
-            if step is None or octave is None:
-                return None
-            staff = (children["staff"].text or "") if "staff" in children else "1"
-            shift = self.shift.get(staff, self.shift.get("", 0)) if self.shift else 0
-            pitch = 12 * (octave + 1) + step + float(number(alter) or 0) + shift
-            return pitch if 0 <= pitch <= 127 else None
-        if "unpitched" in children:
-            return float(self._drum(children))
-        return None
+    def _pitch(self, children: dict[str, Any]) -> tuple[float, str] | None:
+        """Pitch and letter as they sound."""
+        pitch = children.get("pitch")
+        if pitch is not None:
+            shift = (0, 0)
+            if self.shift:
+                staff = (children["staff"].text or "") if "staff" in children else "1"
+                shift = self.shift.get(staff) or self.shift.get("", shift)
+            return _sounding(pitch.findtext("step"), pitch.findtext("octave"), pitch.findtext("alter"), shift)
+        return (float(self._drum(children)), "") if "unpitched" in children else None
 
     def _drum(self, children: dict[str, Any]) -> int:
         self.part.unpitched = True
@@ -216,48 +256,19 @@ class PartReader:
         line = (place.findtext("display-step") or "") + (place.findtext("display-octave") or "")
         return DRUM_LINES.get(line, SNARE)
 
-
-def _voice(children: dict[str, Any]) -> str:
-    return (children["voice"].text or "1").strip() if "voice" in children else "1"
-
-
-def _mark(note: Note, element: Any, children: dict[str, Any]) -> None:
-    """Ties and articulations. Old files have only <tied>, what is seen, and no <tie>, what is heard."""
-    kinds = [tie.get("type") for tie in element.iterfind("tie")] or [
-        tie.get("type") for tie in element.iterfind("notations/tied")
-    ]
-    note.tie_start, note.tie_stop = "start" in kinds, "stop" in kinds
-    if "continue" in kinds:
-        note.tie_start = note.tie_stop = True
-    if "notations" in children:
-        marks = [mark.tag for group in children["notations"].iterfind("articulations") for mark in group]
-        note.marks = frozenset(marks) if marks else NO_MARKS
-
-
-def _time(element: Any) -> tuple[int, int] | None:
-    """Beats and beat type; "3+2" is 5, and several fractions are added up."""
-    total = Fraction(0)
-    kinds: list[int] = []
-    for beats, kind in zip(element.iterfind("beats"), element.iterfind("beat-type"), strict=False):
-        counts = [whole(piece) or 0 for piece in (beats.text or "").split("+")]
-        unit = whole(kind.text) or 0
-        if unit <= 0 or sum(counts) <= 0:
-            return None
-        total += Fraction(sum(counts), unit)
-        kinds.append(unit)
-    if not kinds:
-        return None
-    finest = max(kinds)
-    beats_in_all = total * finest
-    return (int(beats_in_all), finest) if beats_in_all.denominator == 1 else None
+    def dynamics(self, element: Any, at: Fraction) -> None:
+        """The marks in a <dynamics>."""
+        for mark in element:
+            name = (mark.text or "").strip() if mark.tag == "other-dynamics" else mark.tag
+            self.found.dynamics.append((self.place, at, self.index, name))
 
 
 ACTIONS = {
     "note": PartReader.note,
     "backup": PartReader.backup,
     "forward": PartReader.forward,
-    "attributes": PartReader.attributes,
+    "attributes": attributes,
     "direction": directions.direction,
     "sound": directions.sound,
-    "barline": directions.barline,
+    "barline": barline,
 }

@@ -19,6 +19,8 @@ TEMPO_WORDS = {
 TEMPO = re.compile(r"\b(" + "|".join(sorted(TEMPO_WORDS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
 LONGEST_TEMPO = 60
 
+DYNAMIC = re.compile(r"(p{1,6}|f{1,6}|m[pf]|sfz?|sffz|sfp|fp|fz|rfz?|pf|n)\Z")
+
 DA_CAPO = re.compile(r"^\W*(d\.\s?c\.?|dc|da capo)(\W|$)", re.IGNORECASE)
 DAL_SEGNO = re.compile(r"^\W*(d\.\s?s\.?|ds|dal segno)(\W|$)", re.IGNORECASE)
 TO_CODA = re.compile(r"^\W*(to coda|(al|alla) coda)\W*$", re.IGNORECASE)

@@ -1,180 +1,150 @@
 """Scores into sound, with references that say to the sample what was played.
 
-`performance(path)` reads MusicXML or MIDI, `sound(performance, soundfont)` plays it. `products` is the stage: beside
-`x.wav` it writes `x.ref.jsonl`, exact, and `x.ref.mid`, for people.
+`performance(path)` reads any score or MIDI file and plays it, `sound(performance, soundfont)` makes it sound.
+`products` is the stage: beside `x.wav` it writes `x.ref.jsonl`, exact, and `x.ref.mid`, for people.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clefkit import audio, notes
+from clefkit import audio, notes, record
 from clefkit.audio import Audio
-from clefkit.errors import InputError
 from clefkit.notes import Notes, Performance
-from clefkit.record import Product, Source
+from clefkit.record import Product
 from clefkit.registry import Asset
-from clefkit.render import stems as separate
-from clefkit.render import synth
-from clefkit.render.synth import Rendering
+from clefkit.render import sides, stems, synth
+from clefkit.render import take as takes
+from clefkit.render.take import Instruments, Sound, Take
+from clefkit.render.timbre import Timbre
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-MIDI_SUFFIXES = (".mid", ".midi")
-SCORE_SUFFIXES = (".musicxml", ".xml", ".mxl")
-CEILING_DB = -1.0
-MOST_SILENT_TOLD = 20
 
-
-def performance(path: Path, repeats: bool = True) -> Performance:
+def performance(
+    path: Path,
+    *,
+    repeats: bool = True,
+    human: float | None = None,
+    generator: Generator | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Performance:
     """A score or MIDI file as it is played.
 
     repeats: play what a score repeats
+    human: 0 is exact, up to 1 more and more as a human plays; None is .5 for scores and 0 for MIDI
+    generator: the player's chance; without one it is always the same
+    weights: of single rules of `clefkit.render.human`, by name
     raises: InputError when it is of another kind, damaged, past a limit or without notes
     """
-    suffix = path.suffix.lower()
-    if suffix in MIDI_SUFFIXES:
-        from clefkit import midi
-
-        played = midi.read(path)
-    elif suffix in SCORE_SUFFIXES:
-        from clefkit import notation
-        from clefkit.render import perform
-
-        played = perform.perform(notation.read(path), repeats)
-    else:
-        raise InputError(f"not a score we read: give one of {', '.join(SCORE_SUFFIXES + MIDI_SUFFIXES)}")
-    if not len(played.notes):
-        raise InputError("no notes to play")
-    return played
+    chance = generator if generator is not None else np.random.default_rng(0)
+    return takes.performance(takes.Source(path), repeats=repeats, human=human, generator=chance, weights=weights)
 
 
-def sound(played: Performance, soundfont: Path, rate: int = 44_100) -> tuple[Audio, Notes]:
+def sound(played: Performance, timbres: Sequence[Timbre | None] | Path, rate: int = 44_100) -> tuple[Audio, Notes]:
     """The sound, (2, samples), true peak at -1 dB, and its notes, exact to the sample.
 
+    timbres: one for each part, or a soundfont whose General MIDI presets play
     raises: as `synth.render` does
     """
-    rendering = synth.render(played, soundfont, rate)
-    return _scaled(rendering, _gain_db(audio.true_peak_db(rendering.audio.samples))).audio, rendering.notes
+    rendering = synth.render(played, timbres, rate)
+    rendering.audio.samples[...] *= 10 ** (takes.gain_db(rendering) / 20)
+    return rendering.audio, rendering.notes
 
 
 def products(
-    source: Source,
-    _rng: Generator,
+    source: record.Source,
+    rng: Generator,
     *,
-    soundfont: Asset,
+    timbre: str,
+    fonts: list[Asset],
     rate: int = 44_100,
     kind: str = "wav",
     stems: bool = False,
-    repeats: bool = True,
+    repeats: str = "full",
+    human: float | None = None,
+    rules: dict[str, float] | None = None,
+    variants: int = 1,
+    also: Sequence[str] = (),
+    lufs: float | None = None,
 ) -> Iterator[Product]:
     """What `clefkit render` makes of one score: the reference and the sound, and with `stems` both of each part too.
 
-    kind: "wav" or "flac"
-    The mix and its stems have one gain, so the stems add up to the mix but for the rounding to 16 bits.
+    timbre: "fixed", "random", or "BANK:PROGRAM" of the first font
+    kind: "wav" or "flac"; repeats: "full" or "none"; also: names of `sides.MAKERS`
+    variants: how many times it is played; more than one are called v1, v2, ...
     """
-    take = _Take(source.path, soundfont, rate, repeats, stems)
-    yield from _group(take, "", kind, None)
-    if stems:
-        parts = take.performance.notes.parts
-        for number, part in enumerate(separate.played(take.performance), start=1):
-            yield from _group(take, f"{separate.label(number, parts[part])}.", kind, part)
+    score = takes.Source(source.path)
+    instruments = _instruments(timbre, fonts)
+    chances = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(variants)
+
+    # Only the variant that is being written is in memory.
+    @functools.lru_cache(maxsize=1)
+    def sounded(number: int) -> Sound:
+        return take(number).sound()
+
+    @functools.lru_cache(maxsize=1)
+    def take(number: int) -> Take:
+        return Take(
+            score,
+            instruments,
+            np.random.default_rng(chances[number]),
+            rate,
+            stems,
+            repeats == "full",
+            human,
+            rules,
+            lufs,
+        )
+
+    for number in range(variants):
+        prefix = f"v{number + 1}." if variants > 1 else ""
+        yield from _group(functools.partial(sounded, number), prefix, kind, None, also)
+        if stems:
+            yield from _stems(take(number), functools.partial(sounded, number), prefix, kind)
 
 
-def _group(take: _Take, prefix: str, kind: str, part: int | None) -> Iterator[Product]:
-    """Reference and sound of one part, or of all (None)."""
-    rendering = functools.cache(lambda: take.rendering(part))
+def _instruments(timbre: str, fonts: list[Asset]) -> Instruments:
+    if timbre in ("fixed", "random"):
+        return Instruments(timbre, fonts)
+    bank, program = map(int, timbre.split(":"))
+    return Instruments("preset", fonts, bank, program)
+
+
+def _stems(take: Take, sounded: Callable[[], Sound], prefix: str, kind: str) -> Iterator[Product]:
+    parts = take.performance.notes.parts
+    for number, part in enumerate(stems.played(take.performance), start=1):
+        yield from _group(sounded, f"{prefix}{stems.label(number, parts[part])}.", kind, part, ())
+
+
+def _group(
+    sounded: Callable[[], Sound], prefix: str, kind: str, part: int | None, also: Sequence[str]
+) -> Iterator[Product]:
+    """Reference, side files and sound of one part, or of all (None)."""
     facts: dict[str, Any] = {"reference": f"{prefix}ref.jsonl", "clock": {"offset_s": 0.0, "rate": 1.0}}
 
     def write_jsonl(path: Path) -> None:
-        notes.write_jsonl(path, rendering().notes, take.rate, rendering().audio.samples.shape[1])
+        found = sounded().rendering.audio
+        notes.write_jsonl(path, sounded().notes(part), found.rate, found.samples.shape[1])
 
     def write_midi(path: Path) -> None:
-        notes.write_midi(path, rendering().notes)
+        notes.write_midi(path, sounded().notes(part))
+
+    def write_side(name: str, path: Path) -> None:
+        facts.update(sides.MAKERS[name].write(sounded(), path))
 
     def write_sound(path: Path) -> None:
-        facts.update(take.facts(rendering()))
-        audio.write(path, rendering().audio, kind)
-        rendering.cache_clear()
+        facts.update(sounded().facts(part))
+        audio.write(path, sounded().audio(part), kind)
 
     yield Product(f"{prefix}ref.jsonl", write_jsonl, {}, printed=False)
     yield Product(f"{prefix}ref.mid", write_midi, {}, printed=False)
+    for name in also:
+        yield Product(f"{prefix}{sides.MAKERS[name].suffix}", functools.partial(write_side, name), {}, printed=False)
     yield Product(f"{prefix}{kind}", write_sound, facts)
-
-
-@dataclass
-class _Take:
-    """One score being played. gain_db and samples are known, and the same for all its parts, once the mix is."""
-
-    path: Path
-    soundfont: Asset
-    rate: int
-    repeats: bool
-    stems: bool
-    gain_db: float = math.nan
-    samples: int = 0
-
-    @functools.cached_property
-    def performance(self) -> Performance:
-        return performance(self.path, self.repeats)
-
-    def rendering(self, part: int | None) -> Rendering:
-        if part is None:
-            return _scaled(self.mix(), self.gain_db)
-        if math.isnan(self.gain_db):
-            self.mix()
-        one = synth.render(separate.alone(self.performance, part), self.soundfont.path, self.rate)
-        return _scaled(separate.padded(one, self.samples), self.gain_db)
-
-    def mix(self) -> Rendering:
-        if self.stems:
-            rendering, peak_db = separate.mix(self.performance, self.soundfont.path, self.rate)
-        else:
-            rendering = synth.render(self.performance, self.soundfont.path, self.rate)
-            peak_db = audio.true_peak_db(rendering.audio.samples)
-        if peak_db == -math.inf:
-            raise InputError(f"none of its notes sounds with the soundfont {self.soundfont.name}: give another")
-        self.gain_db, self.samples = _gain_db(peak_db), rendering.audio.samples.shape[1]
-        return rendering
-
-    def facts(self, rendering: Rendering) -> dict[str, Any]:
-        """What the record says of one file, beyond its reference and clock."""
-        import soxr
-
-        parts = rendering.notes.parts
-        facts: dict[str, Any] = {
-            "gain_db": self.gain_db,
-            "parts": [part._asdict() for part in parts],
-            "silent": _silent(rendering.silent),
-        }
-        if rendering.substituted:
-            facts["substituted"] = [parts[part].name or f"part {part + 1}" for part in rendering.substituted]
-        font = {"name": self.soundfont.name, "sha256": self.soundfont.sha256}
-        made_with = {"numpy": np.__version__, "soxr": soxr.__version__, "libfluidsynth": synth.version()}
-        return facts | {"made_with": made_with | {"soundfont": font}}
-
-
-def _silent(silent: Notes) -> dict[str, Any]:
-    """How many notes made no sound, and the first of them by their id, or pitch and time."""
-    told = notes.take(silent, np.arange(min(len(silent), MOST_SILENT_TOLD)))
-    names = [f"{pitch:g} at {onset:.3f} s" for pitch, onset in zip(told.pitch, told.onset, strict=True)]
-    return {"count": len(silent), "notes": names if told.ids is None else [str(each) for each in told.ids]}
-
-
-def _gain_db(peak_db: float) -> float:
-    """What brings a true peak to just under the ceiling, as a number that a record can hold exactly."""
-    return math.floor((CEILING_DB - peak_db) * 100) / 100 if math.isfinite(peak_db) else 0.0
-
-
-def _scaled(rendering: Rendering, gain_db: float) -> Rendering:
-    """The same rendering, louder, in place: an hour is a gigabyte."""
-    rendering.audio.samples[...] *= np.float32(10 ** (gain_db / 20))
-    return rendering

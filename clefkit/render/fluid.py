@@ -14,7 +14,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from ctypes import c_char_p, c_double, c_int, c_void_p
+from ctypes import c_char_p, c_double, c_float, c_int, c_void_p
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ from clefkit.errors import MissingError
 OLDEST = (2, 2, 0)  # the first that can pin presets
 LOG_LEVELS = 5
 DRUM_TYPE, MELODIC_TYPE = 1, 0
+# Generators: numbers of the SoundFont standard, 2.01, section 8.1.2.
+FILTER_CUTOFF, VOLUME_ATTACK, VOLUME_RELEASE, FINE_TUNE = 8, 34, 38, 52
 
 # name: (result, arguments)
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
@@ -53,6 +55,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "fluid_synth_cc": (c_int, c_void_p, c_int, c_int, c_int),
     "fluid_synth_pitch_bend": (c_int, c_void_p, c_int, c_int),
     "fluid_synth_pitch_wheel_sens": (c_int, c_void_p, c_int, c_int),
+    "fluid_synth_set_gen": (c_int, c_void_p, c_int, c_int, c_float),
     "fluid_synth_get_active_voice_count": (c_int, c_void_p),
     "fluid_synth_write_float": (c_int, c_void_p, c_int, c_void_p, c_int, c_int, c_void_p, c_int, c_int),
 }

@@ -1,0 +1,117 @@
+"""What is attached to a note of a MusicXML part: ties, slurs, articulations, ornaments, fermatas."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from clefkit.notation.model import NO_MARKS, Note, Slur
+from clefkit.notation.numbers import whole
+
+if TYPE_CHECKING:
+    from clefkit.notation.musicxml_part import PartReader
+
+TREMOLOS = {"single": "tremolo", "start": "tremolo-start", "stop": "tremolo-stop", "unmeasured": "tremolo"}
+BUZZ = 3  # strokes of a tremolo without a measure
+MOST_STROKES = 8
+SILENT_TECHNIQUES = {
+    "fingering", "pluck", "fret", "string", "hammer-on", "pull-off", "bend", "tap", "handbell", "other-technical",
+    "arrow", "hole", "harmon-mute",
+}  # fmt: skip
+
+
+def ties(note: Note, element: Any, notations: list[Any]) -> None:
+    """Old files have only <tied>, what is seen, and no <tie>, what is heard."""
+    kinds = [tie.get("type") for tie in element.iterfind("tie")]
+    if not kinds:
+        kinds = [tie.get("type") for group in notations for tie in group.iterfind("tied")]
+    note.tie_start = "start" in kinds or "continue" in kinds
+    note.tie_stop = "stop" in kinds or "continue" in kinds
+
+
+def of_place(reader: PartReader, notations: list[Any], onset: Fraction, duration: Fraction) -> None:
+    """What notes and rests have: fermatas, and dynamics that are written here instead of in a direction."""
+    for group in notations:
+        for child in group:
+            if child.tag == "fermata" and duration:
+                reader.found.fermatas.add((reader.place, onset, duration, reader.index))
+            elif child.tag == "dynamics":
+                reader.dynamics(child, onset)
+
+
+def of_note(reader: PartReader, note: Note, notations: list[Any]) -> None:
+    """What only notes have: slurs, articulations, ornaments. In the XML a slur may stop before it starts."""
+    marks: list[str] = []
+    slurs: list[Any] = []
+    for group in notations:
+        for child in group:
+            kind = child.tag
+            if kind == "slur":
+                slurs.append(child)
+            elif kind == "ornaments":
+                marks += _ornaments(reader, note, child)
+            elif kind == "articulations":
+                marks += ((mark.text or "").strip() if mark.tag.startswith("other") else mark.tag for mark in child)
+            elif kind == "technical":
+                marks += (mark.tag for mark in child if mark.tag not in SILENT_TECHNIQUES)
+            elif kind == "arpeggiate":
+                way = child.get("direction")
+                marks.append(f"arpeggiate:{way}" if way in ("up", "down") else "arpeggiate")
+    note.marks = frozenset(filter(None, marks)) if marks else NO_MARKS
+    for slur in slurs:
+        if slur.get("type") == "stop":
+            _slur_stop(reader, note, slur.get("number", "1"))
+    for slur in slurs:
+        if slur.get("type") == "start":
+            _slur_start(reader, note, slur.get("number", "1"))
+
+
+def _slur_start(reader: PartReader, note: Note, number: str) -> None:
+    here = (reader.place, note.onset)
+    stop = reader.stopped_slurs.pop(number, None)
+    if stop is not None and stop[1] > here:
+        reader.found.slurs.append(Slur(note.id, stop[0]))
+    else:
+        reader.open_slurs[number] = (note.id, here)
+
+
+def _slur_stop(reader: PartReader, note: Note, number: str) -> None:
+    start = reader.open_slurs.pop(number, None)
+    if start is not None:
+        reader.found.slurs.append(Slur(start[0], note.id))
+    else:
+        reader.stopped_slurs[number] = (note.id, (reader.place, note.onset))
+
+
+def _ornaments(reader: PartReader, note: Note, element: Any) -> list[str]:
+    """Each ornament with the accidental that follows it; a wavy line is a trill on all notes up to its end."""
+    found: list[str] = []
+    for child in element:
+        kind = child.tag
+        if kind == "accidental-mark":
+            if found and ":" not in found[-1] and child.text:
+                found[-1] += ":" + child.text.strip()
+        elif kind == "tremolo":
+            strokes = BUZZ if child.get("type") == "unmeasured" else whole(child.text) or BUZZ
+            found.append(f"{TREMOLOS.get(child.get('type'), 'tremolo')}:{min(max(strokes, 1), MOST_STROKES)}")
+        elif kind == "wavy-line":
+            if _wavy(reader, note, child) and not any(mark.startswith("trill-mark") for mark in found):
+                found.append("trill-mark")
+        elif kind != "other-ornament":
+            found.append(kind)
+    return found
+
+
+def _wavy(reader: PartReader, note: Note, element: Any) -> bool:
+    """Whether the line stands over this note. Where it stops, the notes between are trilled too."""
+    number, kind = element.get("number", "1"), element.get("type")
+    if kind == "start":
+        reader.open_trills[number] = len(reader.found.notes)
+        return True
+    begin = reader.open_trills.get(number)
+    if kind == "stop" and begin is not None:
+        del reader.open_trills[number]
+        for between in reader.found.notes[begin + 1 :]:
+            if between.part == note.part and between.voice == note.voice:
+                between.marks |= {"trill-mark"}
+    return kind == "continue" and begin is not None
