@@ -1,7 +1,7 @@
 """How much processor time a minute of sound costs, beside other programs: `python benchmarks/render.py [FILE...]`.
 
-Files are scores or MIDI; without any, a dense piano piece with pedal and a quartet are made up. Everybody plays them dry
-(no reverb, no chorus) with the same soundfont, in a process of its own; a row is the best of three rounds, and within a
+Files are scores or MIDI; without any, a dense piano piece with pedal and a quartet are made up. Everybody plays them
+dry (no reverb, no chorus) with the same soundfont, in a process of its own; a row is the best of three rounds, and in a
 round everybody has a turn. "whole" is all the processor time of that process, with its start and the loading of the
 font; "playing" is without them. Of the fluidsynth program that is the difference to a file of one soft note. MuseScore
 takes its own font. Programs that are not installed are left out. `--jobs` measures two workers against one instead.

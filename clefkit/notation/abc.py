@@ -115,29 +115,15 @@ class _TuneReader:
         return self.voices[name]
 
     def _midi(self, what: str, number: int) -> None:
-        if what == "program" and 0 <= number <= 127:  # noqa: PLR2004
+        if what == "program" and 0 <= number <= 127:
             self.programs[self.voice_now] = number
-        elif what == "transpose" and abs(number) <= 48:  # noqa: PLR2004
+        elif what == "transpose" and abs(number) <= 48:
             for settings in [self.settings, *(voice.settings for voice in self.voices.values())]:
                 settings.midi = number
 
     def _field(self, name: str, text: str, *, body: bool) -> None:
-        settings = self._voice().settings if body and name in "MLKQ" else self.settings
-        if name == "M":
-            fields.meter(text, settings)
-            if body:
-                self._voice().new_meter()
-        elif name == "L":
-            fields.length(text, settings)
-        elif name == "K":
-            fields.key(text, settings)
-            if body:
-                voice = self._voice()
-                if voice.part == 0:
-                    sharps = fields.sounding_key(settings)
-                    self.tune.keys.append((voice.place, voice.cursor, sharps, settings.mode))
-        elif name == "Q":
-            self._speed(fields.speed(text, settings), self._voice() if body else None)
+        if name in "MLKQ":
+            self._setting(name, text, self._voice() if body else None)
         elif name == "V":
             self._switch(text, body=body)
         elif name == "U":
@@ -148,6 +134,23 @@ class _TuneReader:
             self.title = self.title or " ".join(text.split())
         elif name == "C":
             self.composer = self.composer or " ".join(text.split())
+
+    def _setting(self, name: str, text: str, voice: Voice | None) -> None:
+        """Meter, unit length, key or tempo: of one voice, or in the header of all."""
+        settings = self.settings if voice is None else voice.settings
+        if name == "M":
+            fields.meter(text, settings)
+            if voice is not None:
+                voice.new_meter()
+        elif name == "L":
+            fields.length(text, settings)
+        elif name == "Q":
+            self._speed(fields.speed(text, settings), voice)
+        else:
+            fields.key(text, settings)
+            if voice is not None and voice.part == 0:
+                sharps = fields.sounding_key(settings)
+                self.tune.keys.append((voice.place, voice.cursor, sharps, settings.mode))
 
     def _speed(self, speed: fields.Speed, voice: Voice | None) -> None:
         place, cursor = (0, Fraction(0)) if voice is None else (voice.place, voice.cursor)
@@ -195,7 +198,7 @@ class _Book:
         if not tune.notes or not measures:
             return
         if len(score.measures) + len(measures) > MOST_MEASURES or len(score.notes) + len(tune.notes) > MOST_NOTES:
-            raise InputError(f"a tune book of more than {MOST_MEASURES} measures or {MOST_NOTES} notes: cut it in pieces")
+            raise InputError(f"more than {MOST_MEASURES} measures or {MOST_NOTES} notes: cut the tune book in pieces")
         self._seat(reader)
         first = len(score.measures)
         starts = self._measures(measures, first)

@@ -108,7 +108,7 @@ def length(text: str, settings: Settings) -> None:
 
 def speed(text: str, settings: Settings) -> Speed:
     """Q: "1/4=120", "3/8=50 "Slowly"", "120" (units a minute), "C=120"."""
-    text = text.split("%")[0]
+    text = text.split("%", maxsplit=1)[0]
     said = " ".join(" ".join(re.findall(r'"([^"]*)"', text)).split())
     plain = re.sub(r'"[^"]*"', "", text).strip()
     found, old = TEMPO.search(plain), OLD_TEMPO.match(plain)
@@ -136,7 +136,7 @@ def key(text: str, settings: Settings) -> None:
         settings.fifths, settings.mode = 0, ""
     if found or re.match(r"\s*(HP|Hp|none|$)", text):
         sharps = SHARPS if settings.fifths > 0 else SHARPS[::-1]
-        settings.key = {letter: (1 if settings.fifths > 0 else -1) for letter in sharps[: abs(settings.fifths)]}
+        settings.key = dict.fromkeys(sharps[: abs(settings.fifths)], 1 if settings.fifths > 0 else -1)
     for sign, letter in SIGNED.findall(text):
         settings.key[letter.upper()] = SIGNS[sign]
     clef(text[found.end() if found and found[3][:3].lower() in (*MODES, "m", "") else 0 :], settings)
@@ -144,7 +144,8 @@ def key(text: str, settings: Settings) -> None:
 
 def clef(text: str, settings: Settings) -> None:
     """What K: and V: say of clef, octave and transposition."""
-    named, sign, octave, moved = CLEF.search(text), OCTAVE_SIGN.search(text), OCTAVE.search(text), TRANSPOSE.search(text)
+    named, sign = CLEF.search(text), OCTAVE_SIGN.search(text)
+    octave, moved = OCTAVE.search(text), TRANSPOSE.search(text)
     if named:
         settings.sign = CLEFS[named[1]]
         settings.clef_octave = 0 if not named[2] else 12 if named[2].startswith("+") else -12

@@ -6,7 +6,6 @@ Times are quarters from the start of the measure. What is found goes into a `Tun
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -225,7 +224,7 @@ class Voice:
                 self.graces.append(note)
 
     def _tuplet(self, found: re.Match[str]) -> None:
-        count, time, notes = (re.findall(r"\d+|(?<=:)(?=:|$)", found["tuplet"][1:]) + ["", ""])[:3]
+        count, time, notes = [*re.findall(r"\d+|(?<=:)(?=:|$)", found["tuplet"][1:]), "", ""][:3]
         compound = self.settings.meter is not None and self.settings.meter[0] in (6, 9, 12)
         if int(count):
             in_time_of = int(time or TUPLETS.get(int(count), 3 if compound else 2))
@@ -268,7 +267,7 @@ class Voice:
             return
         scale = self._scale() * outer
         ties = found["chord_tie"]
-        notes = []
+        notes: list[Note] = []
         for head in heads:
             note = self._head(head, _times(head["length"]) * fields.unit(self.settings) * scale, tied=ties == "-")
             if note is not None:

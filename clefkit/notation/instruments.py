@@ -10,6 +10,7 @@ import re
 from clefkit.notation.model import Part
 
 PIANO = 0
+VOICE = 52
 DRUM_CHANNEL = 10
 
 NAMES: tuple[tuple[str, int], ...] = (
@@ -56,8 +57,8 @@ NAMES: tuple[tuple[str, int], ...] = (
     (r"tuba|ophicl|bombardon|euphonium|serpent", 58),
     (r"horn\b|hörner|corn[oi]\b|\bcor\b|\bcors\b", 60),
     (r"brass|blechbläser|ottoni|cuivres", 61),
-    (r"voice|vocal|voce|canto|gesang|singstimme|stimme|voix|chant|choir|chorus|chor\b|coro|chœur|choeur", 52),
-    (r"sopran|mezzo|contralto|alto\b|\balt\b|tenor|bariton|\bbass\b|\bbasse?\b|basso\b|discant|cantus|superius", 52),
+    (r"voice|vocal|voce|canto|gesang|singstimme|stimme|voix|chant|choir|chorus|chor\b|coro|chœur|choeur", VOICE),
+    (r"sopran|mezzo|contralto|alto\b|\balt\b|tenor|bariton|\bbass\b|\bbasse?\b|basso\b|discant|cantus|superius", VOICE),
     (r"piano|klavier|pianoforte|clavier|flügel", PIANO),
 )
 DRUMS: tuple[tuple[str, int], ...] = (
@@ -69,6 +70,27 @@ DRUMS: tuple[tuple[str, int], ...] = (
     (r"triang", 81),
     (r"wood ?block|holzblock", 76),
 )
+# The sounds that MusicXML names ("standard sounds" of version 4.0), by how they begin; the longest beginning counts.
+SOUNDS = {
+    "voice": VOICE, "strings": 48, "strings.violin": 40, "strings.viola": 41, "strings.cello": 42, "strings.viol": 42,
+    "strings.contrabass": 43, "strings.violone": 43, "pluck.harp": 46, "pluck.guitar": 24, "pluck.lute": 24,
+    "pluck.guitar.steel": 25, "pluck.guitar.electric": 27, "pluck.bass": 33, "pluck.bass.acoustic": 32,
+    "pluck.banjo": 105, "pluck.mandolin": 25, "keyboard.piano": PIANO, "keyboard.piano.electric": 4,
+    "keyboard.harpsichord": 6, "keyboard.clavichord": 7, "keyboard.celesta": 8, "keyboard.organ": 19,
+    "keyboard.harmonium": 20, "keyboard.accordion": 21, "wind.flutes": 73, "wind.flutes.flute.piccolo": 72,
+    "wind.flutes.recorder": 74, "wind.reed.oboe": 68, "wind.reed.english-horn": 69, "wind.reed.bassoon": 70,
+    "wind.reed.contrabassoon": 70, "wind.reed.clarinet": 71, "wind.reed.basset-horn": 71, "wind.reed.saxophone": 65,
+    "wind.reed.saxophone.soprano": 64, "wind.reed.saxophone.tenor": 66, "wind.reed.saxophone.baritone": 67,
+    "brass": 61, "brass.trumpet": 56, "brass.cornet": 56, "brass.flugelhorn": 56, "brass.trombone": 57,
+    "brass.sackbutt": 57, "brass.tuba": 58, "brass.ophicleide": 58, "brass.french-horn": 60, "brass.natural-horn": 60,
+    "drum.timpani": 47, "pitched-percussion.glockenspiel": 9, "pitched-percussion.celesta": 8,
+    "pitched-percussion.vibraphone": 11, "pitched-percussion.marimba": 12, "pitched-percussion.xylophone": 13,
+    "pitched-percussion.tubular-bells": 14,
+}  # fmt: skip
+FAMILY = 8  # General MIDI programs of a kind
+BOWED = {*range(40, 46), *range(48, 52)}
+SUNG = {52, 53, 54, 85, 91}  # choirs, and the synthetic voices that scores use for singers
+SINGERS = re.compile(r"voice|vocal|canto\b|gesang|singstimme|\bchant\b|choir|chorus|ch(œ|oe)ur", re.IGNORECASE)
 DRUM_PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), note) for pattern, note in DRUMS)
 PATTERNS = tuple((re.compile(pattern, re.IGNORECASE), program) for pattern, program in NAMES)
 
@@ -81,13 +103,37 @@ def guess(name: str) -> int | None:
     return None
 
 
+def sound(name: str) -> int | None:
+    """General MIDI program for a sound of MusicXML ("strings.violin"), or None when we know none."""
+    pieces = name.strip().lower().split(".")
+    for count in range(len(pieces), 0, -1):
+        found = SOUNDS.get(".".join(pieces[:count]))
+        if found is not None:
+            return found
+    return None
+
+
+def agreed(written: int | None, told: int | None) -> int | None:
+    """One program from the one a file writes and the one its name of the sound tells.
+
+    The written one is finer, but often a leftover: it counts when it is an instrument of the same kind.
+    """
+    if written is None or told is None:
+        return told if written is None else written
+    for kind in (BOWED, SUNG):
+        if told in kind:
+            return written if written in kind else told
+    return written if written // FAMILY == told // FAMILY and written not in SUNG else told
+
+
 def program(part: Part) -> int:
     """What a part is played with: the program written, else the one its name tells, else a piano.
 
-    Many programs write a piano for everybody; so a written piano gives way to a name that tells of something else.
+    Many programs write a piano for everybody, and MuseScore an oboe for singers; so a written piano gives way to a name
+    that tells of something else, and anything to a name that only singers have.
     """
     if part.program:
-        return part.program
+        return VOICE if part.program not in SUNG and SINGERS.search(part.name) and not part.staves > 1 else part.program
     return guess(part.name) or guess(part.abbreviation) or PIANO
 
 

@@ -205,25 +205,15 @@ class _Reader:
         joining, misjoined = False, 0
         crossed: list[int] = []
         for column, text in zip(self.columns, fields, strict=True):
-            if text == "*v" and joining:
-                if columns[-1].spine == column.spine:
-                    _join(columns[-1], column)
-                else:
-                    columns.append(column)
-                    misjoined += 1
+            if text == "*v" and joining and columns[-1].spine == column.spine:
+                _join(columns[-1], column)
                 continue
+            misjoined += text == "*v" and joining
             joining = text == "*v"
-            if text == "*-":
-                continue
             if text == "*x":
                 crossed.append(len(columns))
-            columns.append(column)
-            if text == "*^":
-                columns.append(_Column(column.spine, column.kind, end=column.end))
-            elif text == "*+":
-                columns.append(_Column(len(self.spines), "", end=self.now))
-                self.spines.append(Spine(""))
-        if len(crossed) == 2:  # noqa: PLR2004
+            columns += self._heirs(column, text)
+        if len(crossed) == 2:
             one, two = crossed
             columns[one], columns[two] = columns[two], columns[one]
         for _ in range(misjoined):
@@ -232,6 +222,17 @@ class _Reader:
             raise InputError(f"more than {MOST_COLUMNS} columns in line {self.number}, more than we read")
         self.columns = columns
         _number_voices(columns)
+
+    def _heirs(self, column: _Column, text: str) -> list[_Column]:
+        """The columns that stand below a column with a path interpretation."""
+        if text == "*-":
+            return []
+        if text == "*^":
+            return [column, _Column(column.spine, column.kind, end=column.end)]
+        if text == "*+":
+            self.spines.append(Spine(""))
+            return [column, _Column(len(self.spines) - 1, "", end=self.now)]
+        return [column]
 
     def _barline(self, fields: list[str]) -> None:
         kern = [(c, text) for c, text in zip(self.columns, fields, strict=True) if c.kind == "kern"]

@@ -47,7 +47,7 @@ class Form:
         if unit == 0:
             beats, unit = 2 * beats, 1  # a breve
         if found[3] and int(found[3]):
-            beats, unit = beats * int(found[3]), unit
+            beats *= int(found[3])
         if beats and unit:
             self.time = (beats, unit)
             if not self.full:
@@ -107,7 +107,7 @@ class Form:
             signature = Fraction(4 * first.time[0], first.time[1])
             first.implicit = self.measures[1].onset < signature
 
-    def _append(self, now: Fraction, number: str, implicit: bool) -> None:  # noqa: FBT001
+    def _append(self, now: Fraction, number: str, implicit: bool) -> None:
         if len(self.measures) >= MOST_MEASURES:
             raise InputError(f"a score of more than {MOST_MEASURES} measures, more than we read")
         self.current.length = now - self.current.onset

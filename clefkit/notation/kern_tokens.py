@@ -47,7 +47,8 @@ class Token(NamedTuple):
     """A note, chord or rest.
 
     duration: quarters, 0 for grace notes and for tokens without a rhythm
-    heads: what sounds; chord: several notes or rests stand in it, sounding or not; opens, closes: slurs, with "&" for each that may cross another
+    heads: what sounds; chord: whether several notes or rests stand in it, sounding or not
+    opens, closes: slurs, with "&" for each that may cross another
     """
 
     duration: Fraction
@@ -83,10 +84,8 @@ def token(text: str, sharps: int = 0) -> Token:
 def _quarters(found: re.Match[str]) -> Fraction:
     """The length a rhythm stands for: 4 a quarter, 0 a breve, 00 a long, 3%2 two thirds of a whole note."""
     digits, denominator, dots = found.groups()
-    if not int(digits):
-        length = Fraction(4 * 2 ** len(digits))
-    else:
-        length = Fraction(4 * int(denominator or 1), int(digits))
+    number = int(digits)
+    length = Fraction(4 * int(denominator or 1), number) if number else Fraction(4 * 2 ** len(digits))
     return length * (2 - Fraction(1, 2 ** len(dots))) if dots else length
 
 
@@ -127,7 +126,7 @@ def _articulations(text: str) -> frozenset[str]:
 
 
 def _ornaments(piece: str, pitch: int, step: str, sharps: int) -> set[str]:
-    marks = set()
+    marks: set[str] = set()
     for sign, (name, steps, semitones) in NEIGHBOURS.items():
         if sign in piece and not any(mark.startswith(name) for mark in marks):
             marks.add(name + _accidental(pitch + semitones, step, steps, sharps))
@@ -141,7 +140,7 @@ def _ornaments(piece: str, pitch: int, step: str, sharps: int) -> set[str]:
     if tremolo and rhythm:
         flags = max(int(rhythm[1]).bit_length() - 3, 0)
         strokes = int(tremolo[1]).bit_length() - 3 - flags
-        if 1 <= strokes <= 8:  # noqa: PLR2004
+        if 1 <= strokes <= 8:
             marks.add(f"tremolo:{strokes}")
     return marks
 

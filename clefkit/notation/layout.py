@@ -67,6 +67,10 @@ class Layout:
         """Ticks from the start of the score."""
         return self.clock.tick(time)
 
+    def staves(self, part: int) -> int:
+        """How many staves a part has."""
+        return max(line.staff for line in self.lines[part][0])
+
 
 @dataclass(slots=True)
 class _Chord:
@@ -289,7 +293,10 @@ class _Arranger:
         before = max(full - length, 0) if measure.implicit and place == 0 else 0
         edges = sorted(inside)
         for begin, stop in zip(edges, edges[1:], strict=False):
-            for duration, shape in self.shapes.rests(begin, stop, measure.time, before):
+            pieces = self.shapes.heads(stop - begin)
+            if len(pieces) > 1 or not {begin + offset, stop + offset} <= self.breaks:
+                pieces = list(self.shapes.rests(begin, stop, measure.time, before))
+            for duration, shape in pieces:
                 heads.append(Head(start, duration, shape, hidden=hidden))
                 start += duration
         return end

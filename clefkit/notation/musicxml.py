@@ -116,6 +116,8 @@ def _part(element: Any) -> Part:
         drum = whole(midi.findtext("midi-unpitched"))
         if drum is not None and 1 <= drum <= 128:
             part.percussion[midi.get("id", "")] = drum - 1
+    told = [instruments.sound(sound.text or "") for sound in element.iterfind("score-instrument/instrument-sound")]
+    part.program = instruments.agreed(part.program, told[0] if told else None)
     named = instruments.drum(part.name)
     if named is not None and not part.percussion:
         part.percussion[""] = named

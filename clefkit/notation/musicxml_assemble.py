@@ -6,12 +6,14 @@ from collections import Counter
 from fractions import Fraction
 
 from clefkit.notation.model import Clef, Dynamic, Fermata, Key, Part, Pedal, Score, Swing, Tempo, Text, Wedge
+from clefkit.notation.musicxml_barlines import extend
 from clefkit.notation.musicxml_directions import WORD
 from clefkit.notation.musicxml_part import Found
 
 
 def assemble(parts: list[Part], found: Found) -> Score:
     """Lay the measures end to end and move everything in them to its place."""
+    extend(found.measures, found.open_endings)
     onset = Fraction(0)
     for measure in found.measures:
         if measure.length == 0:
@@ -26,7 +28,7 @@ def assemble(parts: list[Part], found: Found) -> Score:
     score.keys = _keys(found, starts)
     score.dynamics = sorted(Dynamic(starts[m] + at, part, mark) for m, at, part, mark in found.dynamics)
     score.texts = sorted(Text(starts[m] + at, part, text) for m, at, part, text in found.texts)
-    score.clefs = [Clef(starts[m] + at, *rest) for m, at, *rest in found.clefs]
+    score.clefs = [Clef(starts[m] + at, *rest) for m, at, rest in found.clefs]
     score.clefs.sort(key=lambda clef: clef.onset)
     score.fermatas = _fermatas(found, starts)
     swings = {starts[m] + at: (unit, long) for m, at, unit, long in found.swings}
@@ -44,8 +46,7 @@ def assemble(parts: list[Part], found: Found) -> Score:
 def _fermatas(found: Found, starts: list[Fraction]) -> list[Fermata]:
     lengths = [measure.length for measure in found.measures]
     over_bars = {
-        Fermata(starts[m] + (lengths[m] if at is None else at), Fraction(0), part)
-        for m, at, part in found.bar_fermatas
+        Fermata(starts[m] + (lengths[m] if at is None else at), Fraction(0), part) for m, at, part in found.bar_fermatas
     }
     return sorted(over_bars | {Fermata(starts[m] + at, duration, part) for m, at, duration, part in found.fermatas})
 

@@ -71,7 +71,7 @@ def _clef(reader: PartReader, element: Any) -> None:
     staff = whole(element.get("number")) or 1
     if reader.clefs.get(staff) != (sign, line, octave):
         reader.clefs[staff] = (sign, line, octave)
-        reader.found.clefs.append((reader.place, reader.cursor, reader.index, staff, sign, line, octave))
+        reader.found.clefs.append((reader.place, reader.cursor, (reader.index, staff, sign, line, octave)))
 
 
 def _time(reader: PartReader, element: Any) -> None:

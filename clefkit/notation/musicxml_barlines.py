@@ -6,6 +6,8 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from clefkit.notation.model import Measure
+
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
 
@@ -27,13 +29,35 @@ def barline(reader: PartReader, element: Any) -> None:
     elif repeat is not None:
         times = repeat.get("times", "2")
         measure.repeat_times = max(min(int(times) if times.isdecimal() else 2, MOST_TIMES), 2)
-    closes = ending is not None and ending.get("type") in ("stop", "discontinue")
-    if closes or (repeat is not None and repeat.get("direction") == "backward"):
+    end = ending.get("type") if ending is not None else None
+    if end == "discontinue" and repeat is None:
+        reader.found.open_endings.add((reader.place, reader.ending))
+    if end in ("stop", "discontinue") or (repeat is not None and repeat.get("direction") == "backward"):
         measure.endings |= reader.ending
         reader.ending = frozenset()
     if element.find("fermata") is not None:
         place = {"left": Fraction(0), "middle": reader.cursor}.get(element.get("location", "right"))
         reader.found.bar_fermatas.append((reader.place, place, reader.index))
+
+
+def extend(measures: list[Measure], open_endings: set[tuple[int, frozenset[int]]]) -> None:
+    """Brackets that are drawn open at their end, over a first measure or two, hold up to the repeat sign behind them.
+
+    Not so the last bracket of a section, that is, one that follows a repeat sign: behind it the music simply goes on.
+    """
+    for place, numbers in sorted(open_endings):
+        start = place
+        while start and measures[start - 1].endings:
+            start -= 1
+        if any(measure.repeat_times for measure in measures[start:place]):
+            continue
+        until = place + 1
+        while until < len(measures) and not (measures[until].endings or measures[until].repeat_start):
+            if measures[until].repeat_times:
+                for measure in measures[place + 1 : until + 1]:
+                    measure.endings |= numbers
+                break
+            until += 1
 
 
 def _passes(text: str) -> frozenset[int]:

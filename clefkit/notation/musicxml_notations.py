@@ -45,25 +45,30 @@ def of_note(reader: PartReader, note: Note, notations: list[Any]) -> None:
     slurs: list[Any] = []
     for group in notations:
         for child in group:
-            kind = child.tag
-            if kind == "slur":
+            if child.tag == "slur":
                 slurs.append(child)
-            elif kind == "ornaments":
+            elif child.tag == "ornaments":
                 marks += _ornaments(reader, note, child)
-            elif kind == "articulations":
-                marks += ((mark.text or "").strip() if mark.tag.startswith("other") else mark.tag for mark in child)
-            elif kind == "technical":
-                marks += (mark.tag for mark in child if mark.tag not in SILENT_TECHNIQUES)
-            elif kind == "arpeggiate":
-                way = child.get("direction")
-                marks.append(f"arpeggiate:{way}" if way in ("up", "down") else "arpeggiate")
-    note.marks = frozenset(filter(None, marks)) if marks else NO_MARKS
-    for slur in slurs:
-        if slur.get("type") == "stop":
-            _slur_stop(reader, note, slur.get("number", "1"))
-    for slur in slurs:
-        if slur.get("type") == "start":
-            _slur_start(reader, note, slur.get("number", "1"))
+            else:
+                marks += _marks(child)
+    note.marks = frozenset(marks) if marks else NO_MARKS
+    for kind, act in (("stop", _slur_stop), ("start", _slur_start)):
+        for slur in slurs:
+            if slur.get("type") == kind:
+                act(reader, note, slur.get("number", "1"))
+
+
+def _marks(element: Any) -> list[str]:
+    """Articulations, techniques, arpeggio; what another element says is known elsewhere."""
+    if element.tag == "articulations":
+        names = [(mark.text or "").strip() if mark.tag == "other-articulation" else mark.tag for mark in element]
+        return [name for name in names if name]
+    if element.tag == "technical":
+        return [mark.tag for mark in element if mark.tag not in SILENT_TECHNIQUES]
+    if element.tag == "arpeggiate":
+        way = element.get("direction")
+        return [f"arpeggiate:{way}" if way in ("up", "down") else "arpeggiate"]
+    return []
 
 
 def _slur_start(reader: PartReader, note: Note, number: str) -> None:

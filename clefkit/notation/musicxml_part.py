@@ -13,7 +13,7 @@ from typing import Any
 from clefkit.notation import musicxml_directions as directions
 from clefkit.notation import musicxml_notations as notations
 from clefkit.notation.model import Measure, Note, Part, Slur
-from clefkit.notation.musicxml_attributes import attributes
+from clefkit.notation.musicxml_attributes import MOST_STAVES, attributes
 from clefkit.notation.musicxml_barlines import barline
 from clefkit.notation.numbers import number, whole
 from clefkit.notation.words import Jump
@@ -47,12 +47,13 @@ class Found:
     pedals: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
     wedges: list[tuple[Place, Place, int, bool]] = field(default_factory=list)
     keys: list[tuple[int, Fraction, int, int, str]] = field(default_factory=list)
-    clefs: list[tuple[int, Fraction, int, int, str, int, int]] = field(default_factory=list)
+    clefs: list[tuple[int, Fraction, tuple[int, int, str, int, int]]] = field(default_factory=list)
     slurs: list[Slur] = field(default_factory=list)
     texts: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
     fermatas: set[tuple[int, Fraction, Fraction, int]] = field(default_factory=set)
     bar_fermatas: list[tuple[int, Fraction | None, int]] = field(default_factory=list)
     swings: list[tuple[int, Fraction, Fraction, float]] = field(default_factory=list)
+    open_endings: set[tuple[int, frozenset[int]]] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     cues_sound: bool = False
 
@@ -102,7 +103,7 @@ class PartReader:
         self.open_trills: dict[str, int] = {}
         self.ending: frozenset[int] = frozenset()
         self.ending_start = 0
-        self.time = (4, 4)
+        self.time: tuple[int, int] = (4, 4)
 
     @property
     def current(self) -> Measure:
@@ -159,7 +160,7 @@ class PartReader:
         self.cursor += _quarters(element.findtext("duration"), self.divisions)
 
     def note(self, element: Any) -> None:
-        """A note or a rest: the cursor moves by it, and what sounds is kept. Cue notes are silent."""
+        """A note or a rest: the cursor moves by it, and what sounds is kept."""
         children = {child.tag: child for child in element}
         grace, length = children.get("grace"), children.get("duration")
         duration = Fraction(0) if grace is not None or length is None else _quarters(length.text, self.divisions)
@@ -174,38 +175,36 @@ class PartReader:
                 self.voice_ends[voice] = self.cursor
         if attached:
             notations.of_place(self, attached, onset, duration)
-        if "rest" in children or (duration == 0 and grace is None) or ("cue" in children and not self.found.cues_sound):
-            if voice in self.graces and "rest" in children:
+        if "rest" in children:
+            if voice in self.graces:
                 self._lean_back(voice)
-            return
-        sounding = self._pitch(children)
-        if sounding is None:
-            return
-        note = Note("", self.index, self.place, onset, duration, sounding[0], sounding[1], voice)
-        if "staff" in children:
-            note.staff = whole(children["staff"].text) or 1
-            self.part.staves = max(self.part.staves, note.staff)
-        note.chord = "chord" in children
-        self._add(note, element)
-        if attached or "tie" in children:
-            notations.ties(note, element, attached)
-        if attached:
-            notations.of_note(self, note, attached)
-        self.found.notes.append(note)
-        if grace is not None:
-            self._grace(note, grace)
-        else:
-            self.sounds_until = max(self.sounds_until, onset + duration)
-            self.last_onsets[voice] = onset
-            self.graces.pop(voice, None)
+        elif (duration > 0 or grace is not None) and ("cue" not in children or self.found.cues_sound):
+            sounding = self._pitch(children)
+            if sounding is not None:
+                note = Note("", self.index, self.place, onset, duration, *sounding, voice, chord="chord" in children)
+                self._add(note, element, children, attached)
 
-    def _add(self, note: Note, element: Any) -> None:
-        """Give a note its id, and its loudness if it has its own."""
+    def _add(self, note: Note, element: Any, children: dict[str, Any], attached: list[Any]) -> None:
+        """Keep a note, with all that belongs to it."""
         self.count += 1
         note.id = self._id(element.get("id"))
         loudness = number(element.get("dynamics"))
         if loudness is not None:
             note.velocity = min(max(round(loudness * LOUD / 100), 1), 127)
+        if "staff" in children:
+            note.staff = min(whole(children["staff"].text) or 1, MOST_STAVES)
+            self.part.staves = max(self.part.staves, note.staff)
+        if attached or "tie" in children:
+            notations.ties(note, element, attached)
+        if attached:
+            notations.of_note(self, note, attached)
+        self.found.notes.append(note)
+        if "grace" in children:
+            self._grace(note, children["grace"])
+        else:
+            self.sounds_until = max(self.sounds_until, note.onset + note.duration)
+            self.last_onsets[note.voice] = note.onset
+            self.graces.pop(note.voice, None)
 
     def _grace(self, note: Note, element: Any) -> None:
         note.grace = "slashed" if element.get("slash") == "yes" else "plain"

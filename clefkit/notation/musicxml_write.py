@@ -7,7 +7,6 @@ expansion list (`Score.order`), unless repeat signs and jumps tell it too; write
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from clefkit.notation import layout, musicxml_write_events, musicxml_write_notes
@@ -22,9 +21,6 @@ HEAD = (
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     '"http://www.musicxml.org/dtds/partwise.dtd">\n<score-partwise version="4.0">\n'
 )
-MODES = {
-    "major", "minor", "dorian", "phrygian", "lydian", "mixolydian", "aeolian", "ionian", "locrian", "none",
-}  # fmt: skip
 DRUM_CHANNEL = 10
 
 
@@ -77,6 +73,7 @@ def _measures(score: Score, index: int, page: Layout, names: Names, events: list
     staves = max([part.staves, *(line.staff for measure in lines[:1] for line in measure)])
     notes = PartNotes(score, index, page, names, staves)
     changes = musicxml_write_events.attributes(score, index, page, staves)
+    held = {fermata.onset for fermata in score.fermatas if fermata.part == index and not fermata.duration}
     time: tuple[int, int] | None = None
     for place, measure in enumerate(score.measures):
         implicit = ' implicit="yes"' if measure.implicit else ""
@@ -95,7 +92,8 @@ def _measures(score: Score, index: int, page: Layout, names: Names, events: list
         yield left + (f"<attributes>{inside}</attributes>\n" if inside else "")
         notes.begin(place)
         yield from _voices(lines[place], page.lengths[place], notes, events[place], changes[place])
-        yield _right_barline(score, place, brackets=index == 0) + "</measure>\n"
+        edge = measure.onset + measure.length
+        yield _right_barline(score, place, brackets=index == 0, held_bar=edge in held) + "</measure>\n"
 
 
 def _voices(
@@ -168,17 +166,22 @@ def _opens(score: Score, place: int) -> bool:
     )
 
 
-def _right_barline(score: Score, place: int, *, brackets: bool) -> str:
+def _closes(score: Score, place: int) -> bool:
+    """Whether the bracket over this measure does not go on over the next."""
+    return score.measures[place].endings != score.measures[place + 1].endings or _opens(score, place + 1)
+
+
+def _right_barline(score: Score, place: int, *, brackets: bool, held_bar: bool) -> str:
+    """The end of a measure. held_bar: a fermata stands over it"""
     measure = score.measures[place]
     last = place == len(score.measures) - 1
     ending = ""
-    if brackets and measure.endings and (last or measure.repeat_times or measure.endings != score.measures[place + 1].endings or _opens(score, place + 1)):
+    if brackets and measure.endings and (last or measure.repeat_times or _closes(score, place)):
         numbers = ", ".join(str(number) for number in sorted(measure.endings))
         ending = f'<ending number="{numbers}" type="stop"/>'
     times = f' times="{measure.repeat_times}"' if measure.repeat_times > 2 else ""
     repeat = f'<repeat direction="backward"{times}/>' if measure.repeat_times else ""
-    edge = measure.onset + measure.length
-    held = '<fermata type="upright"/>' if any(f.duration == 0 and f.onset == edge for f in score.fermatas) else ""
+    held = '<fermata type="upright"/>' if held_bar else ""
     if not (ending or repeat or held or last):
         return ""
     style = "<bar-style>light-heavy</bar-style>" if repeat or last else ""

@@ -92,6 +92,13 @@ class _Events:
         for pedal in score.pedals:
             tick = page.tick(pedal.onset) - page.starts[pedal.measure]
             self._add(pedal.part, pedal.measure, tick, 2, f'<pedal type="{PEDALS[pedal.kind]}" line="no"/>')
+        edges = {measure.onset + measure.length for measure in score.measures}
+        for held in score.fermatas:
+            if not held.duration and held.onset not in edges:  # over a bar line inside a measure, or at its start
+                place, tick = self._place(held.onset)
+                where = "middle" if tick else "left"
+                fermata = f'<barline location="{where}"><fermata type="upright"/></barline>'
+                self.found[held.part][place].append(Event(tick, 0, fermata, ""))
         for measures in self.found:
             for events in measures:
                 events.sort(key=lambda event: event[:2])

@@ -157,9 +157,10 @@ class PartNotes:
     def _rest(self, line: Line, head: Head) -> str:
         kind, change = ("", "") if head.whole else _shape(head.shape)
         rest = '<rest measure="yes"/>' if head.whole else "<rest/>"
+        shown = ' print-object="no"' if head.hidden else ""
         notations = _tuplet(head.tuplet) + self._held(head)
         return (
-            f"<note{' print-object="no"' if head.hidden else ''}>{rest}<duration>{head.duration}</duration>"
+            f"<note{shown}>{rest}<duration>{head.duration}</duration>"
             f"<voice>{line.voice}</voice>{kind}{change}{f'<staff>{line.staff}</staff>' if self.staves > 1 else ''}"
             f"{f'<notations>{notations}</notations>' if notations else ''}</note>\n"
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 FIFTHS = "FCGDAEB"
-LOWEST, MOST = -4, 12  # from four fifths under the tonic of a major key to seven above it: A flat to C sharp in C
+LOWEST, MOST = -3, 12  # from three fifths under the tonic of a major key to eight above it: E flat to G sharp in C
 
 
 class Spelled(NamedTuple):

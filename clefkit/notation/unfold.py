@@ -93,14 +93,14 @@ class _Player:
             self.sections[-1][1] = self.brackets[place].last
 
     def _skips(self, measure: Measure) -> bool:
-        """Whether this pass leaves out a measure under a bracket. Brackets that no repeat closes matter to jumps."""
+        """Whether this pass leaves out a measure under a bracket."""
         run = self.brackets.get(measure.index)
         if run is None or self.sections[-1][0] >= run.first:
             return False
         number = self.sections[-1][1]
-        if self.replay_until >= 0 or (number not in run.numbers and not run.last_repeats):
+        if self.replay_until >= 0 or (run.closes and number not in run.numbers and not run.goes_on):
             number = run.last
-        elif not run.repeats:
+        elif not run.closes and not run.inside:
             return False
         return number not in measure.endings
 
@@ -113,7 +113,7 @@ class _Player:
                 return coda
         if measure.repeat_times and not replaying:
             run = self.brackets.get(measure.index)
-            if self.sections[-1][1] < max(measure.repeat_times, run.last if run else 0):
+            if self.sections[-1][1] < max(measure.repeat_times, run.passes if run else 0):
                 self.sections[-1][1] += 1
                 return self.sections[-1][0]
             if run is None:
@@ -130,7 +130,7 @@ class _Player:
         """The next measure as written; behind the last bracket the section is over."""
         after = measure.index + 1
         run = self.brackets.get(measure.index)
-        if run is not None and after not in self.brackets and self.sections[-1][0] < run.first:
+        if run is not None and run.closes and after not in self.brackets and self.sections[-1][0] < run.first:
             self._close(after)
         return after
 
@@ -157,14 +157,23 @@ class _Run(NamedTuple):
     """Brackets that follow each other.
 
     first: index of their first measure; numbers: all that are written; last: the highest number
-    repeats, last_repeats: whether a repeat sign closes any of them, the last of them
+    closes: whether a repeat sign closes any of them; if not, inside: whether they stand in the middle of a section that
+        is repeated
+    goes_on: a repeat sign closes the last bracket too, so that another pass follows that goes on behind the brackets,
+        or ends at a Fine before them
     """
 
     first: int
     numbers: frozenset[int]
     last: int
-    repeats: bool
-    last_repeats: bool
+    closes: bool
+    inside: bool
+    goes_on: bool
+
+    @property
+    def passes(self) -> int:
+        """How often the section is played."""
+        return self.last + self.goes_on
 
 
 def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
@@ -175,9 +184,20 @@ def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
         if place < end and measures[place].endings:
             run.append(measures[place])
         elif run:
-            numbers = frozenset[int]().union(*(measure.endings for measure in run))
-            repeats = any(measure.repeat_times for measure in run)
-            facts = _Run(run[0].index, numbers, max(numbers), repeats, run[-1].repeat_times > 0)
-            found |= dict.fromkeys((measure.index for measure in run), facts)
+            found |= dict.fromkeys(
+                (measure.index for measure in run), _run(run, measures[first:place], measures[place:end])
+            )
             run = []
     return found
+
+
+def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _Run:
+    """before, behind: the movement up to the end of the run and from there on."""
+    numbers = frozenset[int]().union(*(measure.endings for measure in run))
+    closes = any(measure.repeat_times for measure in run)
+    sign = next((measure for measure in behind if measure.repeat_start or measure.repeat_times), None)
+    inside = not closes and sign is not None and not sign.repeat_start
+    once = run[-1].repeat_times > 0 and run[-1].endings in (numbers, {max(numbers)})  # the sign has no other reason
+    leads_on = any(measure.fine for measure in before) or (len(behind) > 0 and not behind[0].repeat_start)
+    goes_on = run[-1].repeat_times > max(numbers) or (once and leads_on)
+    return _Run(run[0].index, numbers, max(numbers), closes, inside, goes_on)

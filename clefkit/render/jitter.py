@@ -1,6 +1,7 @@
 """What no player controls: a slow drift with 1/f noise, and the small white noise of his muscles.
 
-After Gilden, Thornton, Mallon 1995, "1/f noise in human cognition", and Gilden 2001: the clock drifts with power 1/f, the hand adds white noise.
+After Gilden, Thornton, Mallon 1995, "1/f noise in human cognition": the clock drifts with power 1/f, the hand adds
+white noise.
 """
 
 from __future__ import annotations

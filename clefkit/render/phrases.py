@@ -13,6 +13,7 @@ import numpy as np
 from clefkit.render.line import Array, Line, Truth, Whole
 
 PITCH, TIME, REST = 0.25, 0.5, 0.25  # Cambouropoulos' weights
+LOCAL = 0.4  # of the melody's boundaries, beside the others
 SLUR = 0.3
 BAR = 0.35
 TEXTURE = 0.3
@@ -43,7 +44,7 @@ def _sharpness(value: Array) -> Array:
 def strengths(line: Line, melody: Whole, beats: Array, is_bar: Truth) -> Array:
     """(beats,): how well a phrase can begin with each beat."""
     onset, end = line.onset[melody], (line.onset + line.duration)[melody]
-    strength = local_boundaries(line.pitch[melody], onset, end)
+    strength = LOCAL * local_boundaries(line.pitch[melody], onset, end)
     strength = strength + SLUR * np.concatenate([[0.0], _slur_ends(line.slurred[melody])])
     found = BAR * is_bar
     slot = np.clip(np.searchsorted(beats, onset + 1e-6, side="right") - 1, 0, len(beats) - 1)

@@ -1,4 +1,4 @@
-"""One part by itself: events into sound, chunk by chunk.
+"""One part by itself: events into sound, piece by piece.
 
 Where no voice sounds the synthesizer is not asked: silence costs nothing, and the bytes are the same.
 """
@@ -6,7 +6,7 @@ Where no voice sounds the synthesizer is not asked: silence costs nothing, and t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,24 +25,29 @@ SILENCE = 1e-3  # -60 dB, against the loudest sample
 SPARE_VOICES = 32
 
 
-def chunks(part: PartPlan, timbre: Timbre, rate: int, sounds: NDArray[np.bool_]) -> Iterator[Samples]:
-    """The sound of a part, until it has died away by 60 dB, at most 10 s past its last event.
+Give = Callable[[Samples], None]
+
+
+def play(part: PartPlan, timbre: Timbre, rate: int, sounds: NDArray[np.bool_], give: Give) -> float:
+    """Play a part until it has died away by 60 dB, at most 10 s past its last event.
 
     timbre: without a sound when its preset is not there
     sounds: (notes of the plan,), set where a note started a voice
-    yields: (2, samples), float32, at most 32,768 samples; only good until the next one is asked for
+    give: takes the sound piece by piece, (2, samples), float32, at most 32,768 samples; each only good for that call
+    returns: the loudest sample
     raises: as `fonts.synth` does
     """
     with fonts.synth(timbre.font, rate) as synth:
         for channel, cents in enumerate(part.tunings):
             _set_up(synth, channel, cents, timbre, part.bend_range)
-        writer = Writer(synth, timbre.width)
+        writer = Writer(synth, timbre.width, give)
         levels = _levels(timbre.velocity_exponent)
         for event in part.events:
-            yield from writer.until(event.block * BLOCK)
+            writer.until(event.block * BLOCK)
             _send(synth, event, levels, sounds)
-        yield from writer.until(part.end * BLOCK)
-        yield from _tail(writer, rate)
+        writer.until(part.end * BLOCK)
+        _tail(writer, rate)
+        return writer.peak
 
 
 def _set_up(synth: Synth, channel: int, cents: int, timbre: Timbre, bend_range: int) -> None:
@@ -85,17 +90,18 @@ def _send(synth: Synth, event: Event, levels: list[int], sounds: NDArray[np.bool
 
 
 class Writer:
-    """Where the sound is written: one buffer, used again and again.
+    """Where the sound is written: one buffer, used again and again, and given away when it is full.
 
-    position: frames written in all; peak: the loudest sample in all; last_peak: that of the last chunk
+    position: frames written in all; peak: the loudest sample that was given; last_peak: that of the last piece
     """
 
-    def __init__(self, synth: Synth, width: float) -> None:
+    def __init__(self, synth: Synth, width: float, give: Give) -> None:
         self.position = 0
         self.peak = self.last_peak = 0.0
         self._width = np.float32(width)
+        self._give = give
         self._buffer = np.zeros((2, CHUNK), np.float32)
-        self._addresses = [row.ctypes.data for row in self._buffer]
+        self._left, self._right = (row.ctypes.data for row in self._buffer)
         self._filled = 0
         self._handle = synth.handle
         self._write = synth.call["write_float"]
@@ -106,48 +112,42 @@ class Writer:
         """Whether there is a voice; where there is none the synthesizer would write zeros, and stay as it is."""
         return bool(self._voices(self._handle))
 
-    def until(self, position: int) -> Iterator[Samples]:
-        """Play up to a position, a multiple of 64, and give what fills the buffer."""
-        left, right = self._addresses
+    def until(self, position: int) -> None:
+        """Play up to a position, a multiple of 64."""
         while self.position < position:
             count = min(position - self.position, CHUNK - self._filled)
             if self.sounding:
-                self._write(self._handle, count, left, self._filled, 1, right, self._filled, 1)
+                self._write(self._handle, count, self._left, self._filled, 1, self._right, self._filled, 1)
             else:
                 self._buffer[:, self._filled : self._filled + count] = 0
             self.position += count
             self._filled += count
             if self._filled == CHUNK:
-                yield self.rest()
+                self.flush()
 
-    def rest(self) -> Samples:
-        """What is in the buffer, which is empty afterwards."""
-        chunk = self._buffer[:, : self._filled]
+    def flush(self, fade: NDArray[np.float32] | None = None) -> None:
+        """Give away what is in the buffer. fade: (samples,), factors for the last of it"""
+        piece = self._buffer[:, : self._filled]
         if self._width != 1:
-            middle, side = (chunk[0] + chunk[1]) / 2, (chunk[0] - chunk[1]) / 2 * self._width
-            chunk[0], chunk[1] = middle + side, middle - side
-        self.last_peak = max(float(chunk.max(initial=0.0)), -float(chunk.min(initial=0.0)))
+            middle, side = (piece[0] + piece[1]) / 2, (piece[0] - piece[1]) / 2 * self._width
+            piece[0], piece[1] = middle + side, middle - side
+        self.last_peak = max(float(piece.max(initial=0.0)), -float(piece.min(initial=0.0)))
         self.peak = max(self.peak, self.last_peak)
+        if fade is not None and len(fade):
+            piece[:, -len(fade) :] *= fade
+        self._give(piece)
         self._filled = 0
-        return chunk
 
 
-def _tail(writer: Writer, rate: int) -> Iterator[Samples]:
+def _tail(writer: Writer, rate: int) -> None:
     """Let the sound die away; a held pedal or an organ, which goes on for ever, is faded out."""
     step = math.ceil(TAIL_STEP_S * rate / BLOCK) * BLOCK
     limit = writer.position + math.ceil(TAIL_S * rate / step) * step
-    yield writer.rest()
+    writer.flush()
     while writer.sounding and writer.position < limit:
-        yield from writer.until(writer.position + step)
-        yield _faded(writer.rest(), writer.position, limit)
+        start = max(writer.position, limit - FADE)
+        writer.until(writer.position + step)
+        left = np.arange(limit - 1 - start, limit - 1 - writer.position, -1, dtype=np.float32)
+        writer.flush(left / np.float32(FADE - 1))
         if writer.last_peak <= SILENCE * writer.peak:
             return
-
-
-def _faded(chunk: Samples, end: int, limit: int) -> Samples:
-    """The chunk that ends at `end`, faded where it reaches into the last frames before the limit."""
-    start = end - chunk.shape[1]
-    fade = np.clip((limit - 1 - np.arange(max(start, limit - FADE), end)) / (FADE - 1), 0, 1).astype(np.float32)
-    if len(fade):
-        chunk[:, -len(fade) :] *= fade
-    return chunk

@@ -12,7 +12,7 @@ from clefkit.render.line import Array, Line, Truth, Whole
 LEAST_BEAT = 1 / 16
 MOST_BEATS = 20_000
 FARTHEST = 64  # onsets that a held note can cover
-PHRASE_BARS = (16, 8, 4, 2)
+PHRASE_BARS = (16, 8, 4)
 KEY_BARS = 8
 # Krumhansl and Kessler 1982: how well each tone fits C major and C minor
 MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
@@ -27,7 +27,8 @@ class Reading:
     group: (notes,), notes that begin together have the same number, 0, 1, ... in time
     melody, bass: (notes,), the highest and lowest that sound at their onset
     tune: indices of the melody's notes, one at a time; between: (tune,), quarters from one to the next
-    boundary: (tune,), 0 to 1: how much a fragment begins with it
+    boundary: (tune,), 0 to 1: how much a fragment begins with it; start: (beats,), how much a phrase begins there
+    count: (beats,), logarithm (base 2) of the number of notes that begin, and one
     tonic: (beats,), pitch class; chroma: (beats, 12), how long each pitch class sounds, sums to 1 or is 0
     phrases: of each length of PHRASE_BARS, the beats that begin them
     """
@@ -44,6 +45,8 @@ class Reading:
     tune: Whole
     between: Array
     boundary: Array
+    start: Array
+    count: Array
     tonic: Whole
     chroma: Array
     phrases: list[Whole]
@@ -82,6 +85,8 @@ def read(line: Line) -> Reading:
         tune=tune,
         between=between,
         boundary=phrases.local_boundaries(line.pitch[tune], line.onset[tune], ends),
+        start=strength,
+        count=np.log2(1.0 + np.bincount(slot, minlength=len(beats))),
         tonic=_tonics(chroma, line.key[measure] if len(line.key) else np.zeros(len(beats), np.int64), int(bar)),
         chroma=chroma,
         phrases=phrases.levels(strength, bar, PHRASE_BARS),

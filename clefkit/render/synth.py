@@ -111,24 +111,33 @@ def _mixed(
 ) -> tuple[Samples, float, NDArray[np.bool_]]:
     """The sum of the parts, (2, samples), the loudest sample of a part, and per note whether it started a voice."""
     end = max(part.end for part in planned.parts) * plan.BLOCK
-    # Memory that nobody writes to is not used: the whole tail is there if it is needed.
-    mix = np.zeros((2, end + math.ceil((player.TAIL_S + player.TAIL_STEP_S) * rate) + plan.BLOCK), np.float32)
+    # Filled by hand: numpy asks for large pages here but not in `zeros`, and an hour of first touches costs seconds.
+    mix = np.empty((2, end + math.ceil((player.TAIL_S + player.TAIL_STEP_S) * rate) + plan.BLOCK), np.float32)
+    mix.fill(0)
     sounds = np.zeros(len(planned.notes), np.bool_)
     peak, longest = 0.0, end
     for part in planned.parts:
         timbre = timbres[part.part]
-        if timbre is None:
-            continue
-        position = 0
-        for chunk in player.chunks(part, timbre, rate, sounds):
-            mix[:, position : position + chunk.shape[1]] += chunk
-            position += chunk.shape[1]
-            if len(planned.parts) > 1:  # one part alone is the mix
-                peak = max(peak, float(chunk.max(initial=0.0)), -float(chunk.min(initial=0.0)))
-            if stems is not None:
-                stems.add(part.part, chunk)
-        longest = max(longest, position)
+        if timbre is not None:
+            adder = _Adder(mix, part.part, stems)
+            peak = max(peak, player.play(part, timbre, rate, sounds, adder.add))
+            longest = max(longest, adder.position)
     return mix[:, :longest], peak, sounds
+
+
+class _Adder:
+    """Adds one part to the mix, piece by piece, and keeps it if there are stems to keep."""
+
+    def __init__(self, mix: Samples, part: int, stems: Stems | None) -> None:
+        self.position = 0
+        self._mix, self._part, self._stems = mix, part, stems
+
+    def add(self, piece: Samples) -> None:
+        end = self.position + piece.shape[1]
+        self._mix[:, self.position : end] += piece
+        self.position = end
+        if self._stems is not None:
+            self._stems.add(self._part, piece)
 
 
 def _with_ends(notes: Notes, end_s: float) -> Notes:

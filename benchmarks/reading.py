@@ -1,0 +1,183 @@
+"""Reading scores: which files each reader reads, and what that costs, in one table.
+
+    python benchmarks/reading.py FOLDER... [--without music21-heldout.txt] [--peers 40]
+
+All files below each folder that clefkit reads are read by clefkit, with the order of playing; verovio, partitura and
+music21, where they are installed, read a sample of them. A reader lives in a process of its own, which is started again
+when it crashes or takes too long. Times are of the processor, without starting up: for verovio `loadFile` and
+`renderToMIDI`, which reads all of a file; for the others, reading alone. The ratio is the median over the files that
+both read, verovio being 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import multiprocessing
+import random
+import re
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clefkit import notation
+from clefkit.errors import ClefkitError
+
+LIMIT_S = 120
+DEEP = 200_000  # partitura copies scores recursively
+LONGEST_MESSAGE = 100
+
+
+class Outcome(NamedTuple):
+    """seconds: None when it was not read, and then fault says why."""
+
+    seconds: float | None
+    fault: str = ""
+
+
+def clefkit_reader() -> Callable[[str], object]:
+    from clefkit.notation.unfold import unfold
+
+    return lambda path: unfold(notation.read(Path(path)))
+
+
+def verovio_reader() -> Callable[[str], object]:
+    import verovio
+
+    verovio.enableLog(verovio.LOG_OFF)
+
+    def read(path: str) -> object:
+        toolkit: Any = verovio.toolkit()
+        if not toolkit.loadFile(path):
+            raise ValueError("verovio says no")
+        return toolkit.renderToMIDI()
+
+    return read
+
+
+def partitura_reader() -> Callable[[str], object]:
+    sys.modules["fluidsynth"] = None  # type: ignore[assignment]  # else importing it fetches a soundfont
+    sys.setrecursionlimit(DEEP)
+    import partitura
+
+    return partitura.load_score  # type: ignore[no-any-return]
+
+
+def music21_reader() -> Callable[[str], object]:
+    import music21
+
+    return lambda path: music21.converter.parse(path, forceSource=True)
+
+
+READERS: dict[str, Callable[[], Callable[[str], object]]] = {
+    "clefkit": clefkit_reader,
+    "verovio": verovio_reader,
+    "partitura": partitura_reader,
+    "music21": music21_reader,
+}
+
+
+class Worker:
+    """One reader in a process of its own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.process: Any = None
+        self.pipe: Any = None
+
+    def read(self, path: Path) -> Outcome:
+        """Read one file, within the time limit."""
+        if self.process is None:
+            context = multiprocessing.get_context("spawn")
+            self.pipe, other = context.Pipe()
+            self.process = context.Process(target=_serve, args=(self.name, other), daemon=True)
+            self.process.start()
+            other.close()
+        try:
+            self.pipe.send(str(path))
+            if self.pipe.poll(LIMIT_S):
+                outcome: Outcome = self.pipe.recv()
+                return outcome
+            fault = f"not done in {LIMIT_S} s"
+        except (EOFError, OSError):
+            self.process.join()
+            fault = f"crashed, exit status {self.process.exitcode}"
+        self.close()
+        return Outcome(None, fault)
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.process = None
+
+
+def _serve(name: str, pipe: Connection) -> None:
+    """Read what comes through the pipe until it closes."""
+    read = READERS[name]()
+    while True:
+        path = pipe.recv()
+        start = time.process_time()
+        try:
+            read(path)
+            pipe.send(Outcome(time.process_time() - start))
+        except ClefkitError as error:
+            pipe.send(Outcome(None, str(error)))
+        except Exception as error:  # whatever a peer may raise is a finding
+            pipe.send(Outcome(None, f"{type(error).__name__}: {error}"))
+
+
+def files(folder: Path, without: list[str]) -> list[Path]:
+    """All scores below a folder, but those whose path holds one of the words."""
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in notation.SUFFIXES]
+    return [path for path in found if not any(word in str(path) for word in without)]
+
+
+def table(folder: Path, paths: list[Path], sample: list[Path]) -> None:
+    """One line a reader, and below it what went wrong."""
+    results: dict[str, dict[Path, Outcome]] = {}
+    for name in READERS:
+        if name == "clefkit" or (sample and importlib.util.find_spec(name) is not None):
+            worker = Worker(name)
+            results[name] = {path: worker.read(path) for path in (paths if name == "clefkit" else sample)}
+            worker.close()
+    for name, found in results.items():
+        times = {path: one.seconds for path, one in found.items() if one.seconds is not None}
+        base = results.get("verovio", {})
+        ratios = [
+            times[path] / one.seconds for path, one in base.items() if path in times and one.seconds
+        ]  # fmt: skip
+        ratio = f"{statistics.median(ratios):8.2f}" if ratios else "       -"
+        sys.stdout.write(
+            f"{folder.name:20} {name:10} {len(found):6} {len(times):6} {sum(times.values()):9.1f} {ratio}\n"
+        )
+        faults = Counter(re.sub(r"\s+", " ", one.fault)[:LONGEST_MESSAGE] for one in found.values() if one.fault)
+        for fault, count in faults.most_common():
+            sys.stdout.write(f"{'':31} {count:6} x {fault}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--without", type=Path, help="a file of words, one a line; paths that hold one are left out")
+    parser.add_argument("--peers", type=int, default=0, help="how many files of each folder the others read too")
+    parser.add_argument("--seed", type=int, default=0, help="draws those files")
+    options = parser.parse_args()
+    lines = options.without.read_text(encoding="utf-8").splitlines() if options.without else []
+    without = [line.strip() for line in lines if line.strip() and line[0] not in "#["]
+    sys.stdout.write(f"{'folder':20} {'reader':10} {'files':>6} {'read':>6} {'CPU s':>9} {'ratio':>8}\n")
+    for folder in options.folders:
+        paths = files(folder, without)
+        sample = random.Random(options.seed).sample(paths, min(options.peers, len(paths)))
+        table(folder, paths, sorted(sample))
+
+
+if __name__ == "__main__":
+    main()

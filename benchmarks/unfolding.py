@@ -1,0 +1,154 @@
+"""The order of playing against MuseScore's: how long pieces with repeats, endings and jumps sound, in quarters.
+
+    python benchmarks/unfolding.py FOLDER... --count 100
+
+From the MusicXML files below the folders that have repeat signs or jumps, some are drawn by a seed. MuseScore takes a
+file of several movements for one piece and jumps across them, so each movement goes to it as a file of its own; the
+measures are cut at `unfold.movements`, and what holds at the cut (clef, key, time, transposition) is repeated there.
+The length is from the start to the end of the last note. MuseScore runs without a window; give its program with
+`--program` if it has another name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lxml.etree
+
+from clefkit import midifile, notation
+from clefkit.notation.container import safe_parser, xml_bytes
+from clefkit.notation.model import Score
+from clefkit.notation.unfold import movements, unfold
+
+SUFFIXES = {".musicxml", ".xml", ".mxl"}
+SIGNS = (b'direction="backward"', b"dacapo=", b"dalsegno=")
+LIMIT_S = 120
+TOLERANCE = 0.01
+
+
+class Row(NamedTuple):
+    """One movement. ours, theirs: quarters; theirs is None when MuseScore failed; signs: what there is to follow."""
+
+    name: str
+    ours: float
+    theirs: float | None
+    signs: str
+
+
+def rows(path: Path, program: str, folder: Path) -> list[Row]:
+    """The movements of one file that have anything to unfold."""
+    score = notation.read(path)
+    edges = [*movements(score), len(score.measures)]
+    found = []
+    for number, (first, end) in enumerate(pairwise(edges), 1):
+        signs = _signs(score, first, end)
+        if signs:
+            piece = folder / f"{path.stem}-{number}.musicxml"
+            piece.write_bytes(_cut(path, first, end))
+            ours = _length(notation.read(piece))
+            found.append(Row(f"{path.name} {number}/{len(edges) - 1}", ours, _musescore(piece, program), signs))
+    return found
+
+
+def _signs(score: Score, first: int, end: int) -> str:
+    words = []
+    for m in score.measures[first:end]:
+        marks = ("|:", m.repeat_start), (f":|{m.repeat_times}", m.repeat_times), ("D.C.", m.da_capo), ("Fine", m.fine)
+        jumps = ("D.S.", m.dal_segno), ("segno", m.segno), ("to coda", m.to_coda), ("coda", m.coda)
+        endings = ((f"[{','.join(map(str, sorted(m.endings)))}", m.endings),)
+        words += [f"{m.number}{name}" for name, is_there in (*marks, *jumps, *endings) if is_there]
+    return " ".join(words) if any(word[-1] != ":" for word in words) else ""
+
+
+def _cut(path: Path, first: int, end: int) -> bytes:
+    """The measures of one movement as a file. Tempo does not matter and is left out."""
+    root = lxml.etree.fromstring(xml_bytes(path), safe_parser())
+    for part in root.iterfind("part"):
+        known: dict[tuple[str, str | None], Any] = {}
+        measures = part.findall("measure")
+        for index, measure in enumerate(measures):
+            if index < first:
+                for child in measure.iterfind("attributes/*"):
+                    known[child.tag, child.get("number")] = copy.deepcopy(child)
+            if index == first and known:
+                attributes = lxml.etree.Element("attributes")
+                order = ("divisions", "key", "time", "staves", "clef", "transpose")
+                kept = sorted((key for key in known if key[0] in order), key=lambda key: order.index(key[0]))
+                attributes.extend([known[key] for key in kept])
+                measure.insert(0, attributes)
+            if not first <= index < end:
+                part.remove(measure)
+    return bytes(lxml.etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _length(score: Score) -> float:
+    """Quarters up to the end of the last note, repeats played."""
+    ends: dict[int, float] = {}
+    for note in score.notes:
+        end = float(note.onset + note.duration - score.measures[note.measure].onset)
+        ends[note.measure] = max(ends.get(note.measure, 0.0), end)
+    now = last = 0.0
+    for index in unfold(score):
+        last = now + ends[index] if index in ends else last
+        now += float(score.measures[index].length)
+    return last
+
+
+def _musescore(path: Path, program: str) -> float | None:
+    """The same in MuseScore's MIDI file."""
+    target = path.with_suffix(".mid")
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    try:
+        subprocess.run(
+            [program, "-o", str(target), str(path)], env=environment, timeout=LIMIT_S, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+    except subprocess.SubprocessError:
+        return None
+    tracks, clock = midifile.parse(target.read_bytes())
+    ends = [
+        tick
+        for track in tracks
+        for tick, message in zip(track.ticks, track.messages, strict=True)
+        if message >> 20 in (0x8, 0x9)
+    ]
+    return max(ends, default=0) / clock.quarter
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", help="files, or folders of files")
+    parser.add_argument("--count", type=int, default=100, help="how many files to draw")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--program", default="mscore3", help="MuseScore's program")
+    options = parser.parse_args()
+    files = [p for folder in options.folders for p in (sorted(folder.rglob("*")) if folder.is_dir() else [folder])]
+    files = [path for path in files if path.suffix in SUFFIXES]
+    files = [path for path in files if any(sign in xml_bytes(path) for sign in SIGNS)]
+    drawn = sorted(random.Random(options.seed).sample(files, min(options.count, len(files))))
+    good = count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for path in drawn:
+            for row in rows(path, options.program, Path(folder)):
+                fits = row.theirs is not None and abs(row.ours - row.theirs) <= TOLERANCE * row.theirs
+                good, count = good + fits, count + 1
+                if not fits:
+                    sys.stdout.write(f"{row.name}: {row.ours:g} quarters, MuseScore {row.theirs}: {row.signs}\n")
+                    sys.stdout.flush()
+    sys.stdout.write(
+        f"{len(drawn)} files, {count} movements with repeats: {good} as long as MuseScore's within 1 % "
+        f"({100 * good / max(count, 1):.1f} %)\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""What a soundfont holds: its presets, the keys they sound for, and the recordings they are made of.
+
+Reads the tables of a SoundFont 2.01 file, or of an .sf3, the same with samples in Ogg Vorbis; the sound itself is left
+to FluidSynth. Format: E-mu Systems 1998, "SoundFont Technical Specification", version 2.01, section 7.
+
+Fonts borrow from each other under new names, in mono, filtered, packed anew. What stays is where a sample's loop lies.
+So two samples of the same rate whose loops lie at the same frames are one recording.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit.errors import InputError
+
+MOST_TABLE_BYTES = 32 * 2**20
+MOST_CHUNKS = 64
+DRUM_BANK = 128
+# Kinds of generators: section 8.1.2.
+ATTACK, INSTRUMENT, KEYS, VELOCITIES, SAMPLE = 34, 41, 43, 44, 53
+ALL = 127 << 8  # of keys or velocities: the lowest in the low byte, the highest in the high one
+SHORTEST_ATTACK = -12_000  # timecents, about 1 ms: what a zone has that says nothing
+LONGEST_ATTACK = 8000
+NONE = 32_767
+COMPRESSED = 0x10
+# Loops are moved by a frame or two when a font is packed anew.
+LOOP_STEP = 8
+
+NAME = "S20"
+PRESET_HEADER = np.dtype([("name", NAME), ("program", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("unused", "<u4", 3)])
+INSTRUMENT_HEADER = np.dtype([("name", NAME), ("bag", "<u2")])
+BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
+GENERATOR = np.dtype([("kind", "<u2"), ("amount", "<i2")])
+SAMPLE_HEADER = np.dtype([
+    ("name", NAME), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rate", "<u4"),
+    ("pitch", "u1"), ("correction", "i1"), ("link", "<u2"), ("type", "<u2"),
+])  # fmt: skip
+TABLES = {
+    b"phdr": PRESET_HEADER,
+    b"pbag": BAG,
+    b"pgen": GENERATOR,
+    b"inst": INSTRUMENT_HEADER,
+    b"ibag": BAG,
+    b"igen": GENERATOR,
+    b"shdr": SAMPLE_HEADER,
+}
+
+Table = NDArray[Any]
+
+
+class Place(NamedTuple):
+    """A chunk of a file, without its head: start and length in bytes."""
+
+    start: int
+    length: int
+
+
+class Sample(NamedTuple):
+    """One sample as its header tells. loop_start, loop_end: frames from its beginning."""
+
+    name: str
+    rate: int
+    loop_start: int
+    loop_end: int
+
+    @property
+    def recording(self) -> tuple[object, ...]:
+        """Equal for samples that come from one recording."""
+        length = self.loop_end - self.loop_start
+        if length <= 0 or self.loop_end < 4 * LOOP_STEP:
+            return self.name, self.rate
+        return self.rate, self.loop_start, round(length / LOOP_STEP)
+
+
+class Preset(NamedTuple):
+    """One preset.
+
+    bank: 128 for drums; keys: those with a sound
+    attack_s: the longest of any key and velocity, where of several layers the fastest counts, which one hears first
+    """
+
+    bank: int
+    program: int
+    name: str
+    keys: frozenset[int]
+    samples: frozenset[Sample]
+    attack_s: float
+
+    @property
+    def recordings(self) -> frozenset[tuple[object, ...]]:
+        return frozenset(sample.recording for sample in self.samples)
+
+
+class Zone(NamedTuple):
+    """What plays in a range of keys and velocities, (lowest, highest), of a preset or an instrument."""
+
+    keys: tuple[int, int]
+    velocities: tuple[int, int]
+    attack: int
+    target: int
+
+
+def presets(path: Path) -> tuple[Preset, ...]:
+    """Every preset of a soundfont, by bank and program; kept for the process until the file changes.
+
+    raises: InputError when it can't be read, is damaged, or is no soundfont
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"the soundfont {path.name} can't be read") from error
+    return _presets(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _presets(path: Path, _size: int, _changed: int) -> tuple[Preset, ...]:
+    try:
+        with path.open("rb") as file:
+            found = tables(file)
+    except OSError as error:
+        raise InputError(f"the soundfont {path.name} can't be read") from error
+    except InputError as error:
+        raise InputError(f"the soundfont {path.name}: {error}") from error
+    samples = [_sample(header) for header in found[b"shdr"][:-1]]
+    inner = _zones(found[b"inst"]["bag"], found[b"ibag"], found[b"igen"], SAMPLE, SHORTEST_ATTACK)
+    outer = _zones(found[b"phdr"]["bag"], found[b"pbag"], found[b"pgen"], INSTRUMENT, 0)
+    made = [_preset(head, zones, inner, samples) for head, zones in zip(found[b"phdr"], outer, strict=False)]
+    return tuple(sorted(made, key=lambda preset: preset[:3]))
+
+
+def tables(file: BinaryIO) -> dict[bytes, Table]:
+    """The seven tables that we need, by their name in the file; each ends with a row that only marks the end.
+
+    raises: InputError when one is missing or damaged
+    """
+    place = lists(file).get(b"pdta")
+    if place is None:
+        raise InputError("it has no presets: not a soundfont, or cut off")
+    if place.length > MOST_TABLE_BYTES:
+        raise InputError(f"its tables are larger than {MOST_TABLE_BYTES // 2**20} MiB")
+    places = chunks(file, place)
+    found = {}
+    for name, row in TABLES.items():
+        start, length = places.get(name, (0, 0))
+        if length < row.itemsize or length % row.itemsize:
+            raise InputError(f"its table {name.decode()} is missing or damaged")
+        file.seek(start)
+        found[name] = np.frombuffer(file.read(length), row)
+    for heads, bags, generators in ((b"phdr", b"pbag", b"pgen"), (b"inst", b"ibag", b"igen")):
+        _check(found[heads]["bag"], len(found[bags]))
+        _check(found[bags]["generator"], len(found[generators]) + 1)
+    return found
+
+
+def lists(file: BinaryIO) -> dict[bytes, Place]:
+    """INFO, sdta and pdta of a soundfont. Raises InputError when it is none."""
+    file.seek(0)
+    head = file.read(12)
+    if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"sfbk":
+        raise InputError("not a soundfont")
+    size = file.seek(0, os.SEEK_END)
+    found: dict[bytes, Place] = {}
+    for name, place in _walk(file, Place(12, size - 12)):
+        if name == b"LIST" and place.length >= 4:
+            file.seek(place.start)
+            found.setdefault(file.read(4), Place(place.start + 4, place.length - 4))
+    return found
+
+
+def chunks(file: BinaryIO, place: Place) -> dict[bytes, Place]:
+    """The chunks inside a list, by name. Raises InputError when one reaches beyond its end."""
+    return dict(_walk(file, place))
+
+
+def _walk(file: BinaryIO, place: Place) -> list[tuple[bytes, Place]]:
+    position, end = place.start, place.start + place.length
+    found: list[tuple[bytes, Place]] = []
+    while position + 8 <= end and len(found) < MOST_CHUNKS:
+        file.seek(position)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if position + 8 + length > end:
+            raise InputError("damaged or cut off: a chunk reaches beyond its end")
+        found.append((name, Place(position + 8, length)))
+        position += 8 + length
+        if length % 2:
+            # A byte of padding, which writers of .sf3 leave out.
+            file.seek(position)
+            position += file.read(1) == b"\0"
+    return found
+
+
+def _check(starts: NDArray[np.uint16], limit: int) -> None:
+    """Indices into the next table must grow and stay inside it."""
+    if (np.diff(starts.astype(np.int64)) < 0).any() or int(starts[-1]) >= limit:
+        raise InputError("damaged: its tables don't fit together")
+
+
+def _sample(header: Any) -> Sample:
+    # In .sf3 start and end are bytes of the compressed stream, and loops count from the sample's beginning.
+    start = 0 if int(header["type"]) & COMPRESSED else int(header["start"])
+    loop = (int(header["loop_start"]) - start, int(header["loop_end"]) - start)
+    return Sample(text(header["name"]), int(header["rate"]), *loop)
+
+
+def text(field: bytes) -> str:
+    """A name of the file: until its first zero byte."""
+    return bytes(field).split(b"\0")[0].decode("utf-8", "replace").strip()
+
+
+def _zones(heads: Table, bags: Table, generators: Table, target: int, attack: int) -> list[list[Zone]]:
+    """The zones of each preset or instrument. A first zone without a target holds what the others don't say."""
+    starts = bags["generator"].tolist()
+    rows = list(zip(generators["kind"].tolist(), generators["amount"].tolist(), strict=True))
+    bounds = heads.tolist()
+    found = []
+    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+        common = {KEYS: ALL, VELOCITIES: ALL, ATTACK: attack}
+        zones: list[Zone] = []
+        for index in range(first, last):
+            own = common | dict(rows[starts[index] : starts[index + 1]])
+            if target in own:
+                zones.append(Zone(_range(own[KEYS]), _range(own[VELOCITIES]), own[ATTACK], own[target] & 0xFFFF))
+            elif index == first:
+                common = own
+        found.append(zones)
+    return found
+
+
+def _range(amount: int) -> tuple[int, int]:
+    return amount & 0xFF, min(amount >> 8 & 0xFF, 127)
+
+
+def _preset(head: Any, zones: list[Zone], instruments: list[list[Zone]], samples: list[Sample]) -> Preset:
+    used: set[Sample] = set()
+    # (keys, velocities): the fastest attack there, in timecents
+    attack = np.full((128, 128), NONE, np.int16)
+    for zone in zones:
+        for inner in instruments[zone.target] if zone.target < len(instruments) else []:
+            keys, velocities = _common(zone.keys, inner.keys), _common(zone.velocities, inner.velocities)
+            if keys and velocities and inner.target < len(samples):
+                used.add(samples[inner.target])
+                there = attack[keys, velocities]
+                np.minimum(there, min(zone.attack + inner.attack, LONGEST_ATTACK), out=there)
+    sounding = attack < NONE
+    longest = int(attack.max(where=sounding, initial=SHORTEST_ATTACK))
+    keys_there = frozenset(np.flatnonzero(sounding.any(axis=1)).tolist())
+    where = (int(head["bank"]), int(head["program"]), text(head["name"]))
+    return Preset(*where, keys_there, frozenset(used), 2.0 ** (longest / 1200))
+
+
+def _common(first: tuple[int, int], second: tuple[int, int]) -> slice | None:
+    low, high = max(first[0], second[0]), min(first[1], second[1])
+    return slice(low, high + 1) if low <= high else None

@@ -1,0 +1,159 @@
+"""MEI and Plaine & Easie through verovio in its own process, which may fail in every way."""
+
+# mypy: disable-error-code="comparison-overlap"
+# Fractions stand beside plain numbers here.
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from clefkit import notation
+from clefkit.errors import InputError
+from clefkit.notation import foreign, mei
+from clefkit.notation.model import Key, Score, Slur, Tempo, Wedge
+from clefkit.notation.unfold import unfold
+
+DATA = Path(__file__).parent / "data"
+XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+NAMESPACE = 'xmlns="http://www.music-encoding.org/ns/mei"'
+
+
+def layer(content: str, rest: str = "", **attributes: str) -> str:
+    """A measure of one staff."""
+    said = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    return f'<measure{said}><staff n="1"><layer n="1">{content}</layer></staff>{rest}</measure>'
+
+
+def document(*measures: str, staff: str = "", group: str = "") -> bytes:
+    """MEI of one staff in 4/4 and G major."""
+    one = f'<staffDef n="1" lines="5" clef.shape="G" clef.line="2" {staff}><label>Flute</label></staffDef>'
+    definition = (
+        '<scoreDef meter.count="4" meter.unit="4"><keySig sig="1s" mode="major"/>'
+        f"{group or f'<staffGrp>{one}</staffGrp>'}</scoreDef>"
+    )
+    head = "<meiHead><fileDesc><titleStmt><title>Tune</title></titleStmt><pubStmt/></fileDesc></meiHead>"
+    score = f"<score>{definition}<section>{''.join(measures)}</section></score>"
+    return f"{XML}<mei {NAMESPACE}>{head}<music><body><mdiv>{score}</mdiv></body></music></mei>".encode()
+
+
+def note(pname: str, duration: str = "4", name: str = "", more: str = "") -> str:
+    identity = f' xml:id="{name}"' if name else ""
+    return f'<note{identity} pname="{pname}" oct="4" dur="{duration}" {more}/>'
+
+
+def places(score: Score) -> list[tuple[Fraction, float, Fraction]]:
+    return [(n.onset, n.pitch, n.duration) for n in score.notes]
+
+
+def test_notes_chords_tuplets_graces() -> None:
+    score = mei.parse(document(layer(
+        note("f") + '<tuplet num="3" numbase="2">' + 3 * note("g", "8") + "</tuplet>"
+        + '<chord dur="4" dots="1">' + note("c") + note("e") + "</chord>" + note("a", "8", more='grace="unacc"')
+        + note("b", "8"), n="1",
+    )))  # fmt: skip
+    third = Fraction(1, 3)
+    assert places(score) == [
+        (0, 66, 1), (1, 67, third), (1 + third, 67, third), (1 + 2 * third, 67, third), (2, 60, Fraction(3, 2)),
+        (2, 64, Fraction(3, 2)), (Fraction(7, 2), 69, 0), (Fraction(7, 2), 71, Fraction(1, 2)),
+    ]  # fmt: skip
+    assert [n.grace for n in score.notes if n.grace] == ["slashed"]
+    assert score.notes[5].chord
+    assert (score.title, score.parts[0].name) == ("Tune", "Flute")
+    assert score.keys == [Key(Fraction(0), 1, "major")]
+
+
+def test_accidentals_hold_for_a_measure() -> None:
+    first = note("c", more='accid="s"') + note("c") + note("f", more='accid="n"') + note("f")
+    score = mei.parse(document(layer(first), layer(note("c") + note("f"))))
+    assert [n.pitch for n in score.notes] == [61, 61, 65, 65, 60, 66]
+
+
+def test_what_stands_beside_the_staff() -> None:
+    signs = (
+        '<tie startid="#a" endid="#b"/><slur startid="#c" endid="#d"/><dynam tstamp="2" staff="1">mf</dynam>'
+        '<hairpin form="cres" tstamp="2" tstamp2="0m+4" staff="1"/><fermata startid="#d"/><trill startid="#c"/>'
+        '<tempo tstamp="1" mm="60" mm.unit="2">Allegro</tempo><arpeg startid="#d"/>'
+    )
+    notes = note("g", name="a") + note("g", name="b") + note("a", name="c") + note("b", name="d")
+    score = mei.parse(document(layer(notes, signs)))
+    found = {n.id: n for n in score.notes}
+    assert (found["a"].tie_start, found["b"].tie_stop) == (True, True)
+    assert score.slurs == [Slur("c", "d")]
+    assert [(d.onset, d.mark) for d in score.dynamics] == [(1, "mf")]
+    assert score.wedges == [Wedge(Fraction(1), Fraction(3), 0, grows=True)]
+    assert [f.onset for f in score.fermatas] == [3]
+    assert (found["c"].marks, found["d"].marks) == ({"trill-mark"}, {"arpeggiate"})
+    assert score.tempos == [Tempo(Fraction(0), 120.0)]
+
+
+def test_repeats_and_endings() -> None:
+    whole = note("c", "1")
+    score = mei.parse(document(
+        layer(whole, n="1", left="rptstart"), f'<ending n="1">{layer(whole, n="2", right="rptend")}</ending>',
+        f'<ending n="2">{layer(whole, n="3")}</ending>',
+    ))  # fmt: skip
+    assert unfold(score) == [0, 1, 0, 2]
+
+
+def test_transposing_and_braced_staves() -> None:
+    horn = mei.parse(document(layer(note("c")), staff='trans.semi="-7" trans.diat="-4"'))
+    assert [n.pitch for n in horn.notes] == [53]
+    assert horn.parts[0].transposition == -7
+    group = (
+        '<staffGrp symbol="brace"><label>Piano</label><staffDef n="1" lines="5"/><staffDef n="2" lines="5"/></staffGrp>'
+    )
+    piano = mei.parse(document(
+        f'<measure><staff n="1"><layer n="1">{note("c")}</layer></staff>'
+        f'<staff n="2"><layer n="1">{note("e")}</layer></staff></measure>', group=group,
+    ))  # fmt: skip
+    assert [(part.name, part.staves) for part in piano.parts] == [("Piano", 2)]
+    assert [n.staff for n in piano.notes] == [1, 2]
+
+
+def test_through_verovio_and_twice_the_same(tmp_path: Path) -> None:
+    data = document(layer(note("g") + note("a") + note("b", "2"), n="1"), layer(note("c", "1"), n="2"))
+    for name in ("x.mei", "x.xml"):
+        (tmp_path / name).write_bytes(data)
+    one, two = notation.read(tmp_path / "x.mei"), notation.read(tmp_path / "x.xml")
+    assert places(one) == [(0, 67, 1), (1, 69, 1), (2, 71, 2), (4, 60, 4)]
+    assert [n.id for n in one.notes] == [n.id for n in two.notes]
+    assert "verovio" not in sys.modules
+
+
+def test_plaine_and_easie(tmp_path: Path) -> None:
+    path = tmp_path / "x.pae"
+    path.write_text("@clef:G-2\n@keysig:xF\n@timesig:4/4\n@data:4GABF/1A//\n")
+    assert [n.pitch for n in notation.read(path).notes] == [67, 69, 71, 66, 69]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\xff" * 50, b"<mei>", XML.encode() + f"<mei {NAMESPACE}/>".encode()])
+def test_damaged_files_are_refused(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.mei"
+    path.write_bytes(data)
+    with pytest.raises(InputError):
+        notation.read(path)
+
+
+def test_a_cut_file_is_not_read_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "x.mei"
+    path.write_bytes(document(layer(note("g")))[:-30])
+    with pytest.raises(InputError, match="damaged XML"):
+        notation.read(path)
+
+
+@pytest.mark.parametrize("program", ["import os; os.abort()", "import sys; sys.exit(9)", "while True: pass"])
+def test_a_crash_or_hang_of_verovio_is_told(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.mei"
+    path.write_bytes(document(layer(note("g"))))
+    monkeypatch.setattr(foreign, "CHILD", program)
+    monkeypatch.setattr(foreign, "LIMIT_S", 2)
+    with pytest.raises(InputError, match="verovio can't read it"):
+        notation.read(path)
+
+
+def test_musicxml_is_still_musicxml() -> None:
+    assert notation.read(DATA / "notation-24a-grace-notes.xml").notes
