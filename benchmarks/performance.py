@@ -5,8 +5,9 @@ DATA holds `asap/` (Foscarin et al. 2020): performances of scores, aligned beat 
 Curves: the logarithm of a beat's duration, outliers past four robust deviations clipped; the velocity of each note.
 Figures are means over pieces, in brackets 95 % bootstrap intervals over pieces. Against them: the same notes as
 written, and noise of the same spread (white, and with power 1/f). Explained is 1 less the squared error over that of a
-flat curve, as it is and after the best scale. `--fit` prints the strengths of the rules, by least squares without
-negative ones, each piece counting the same: run on the training split it gives those in `clefkit/render/rules.py`.
+flat curve, as it is (all pieces together) and after the best scale of each curve.
+`--fit` prints the strengths of the rules, by least squares without negative ones, each piece counting the same: run on
+the training split it gives those in `clefkit/render/rules.py`.
 """
 
 from __future__ import annotations
@@ -302,6 +303,7 @@ def _against(row: dict[str, list[float]], pianists: list[Array], curves: dict[st
     for one, theirs in enumerate(pianists):
         known = np.isfinite(theirs)
         wanted = theirs[known] - theirs[known].mean()
+        row["pianist whole"].append(float(np.mean(wanted**2)))
         row["pianist spread"].append(float(wanted.std()))
         row["pianist slow"].append(_correlation(wanted[1:], wanted[:-1]))
         for other in pianists[one + 1 :]:
@@ -311,7 +313,7 @@ def _against(row: dict[str, list[float]], pianists: list[Array], curves: dict[st
             each = curve[known] - curve[known].mean()
             relation = _correlation(each, wanted)
             row[f"{name} r"].append(relation)
-            row[f"{name} explained"].append(1 - float(np.mean((wanted - each) ** 2) / np.mean(wanted**2)))
+            row[f"{name} left"].append(float(np.mean((wanted - each) ** 2)))
             row[f"{name} scaled"].append(max(relation, 0.0) ** 2)
             row[f"{name} spread"].append(float(each.std()))
             row[f"{name} slow"].append(_correlation(each[1:], each[:-1]))
@@ -324,12 +326,16 @@ def _correlation(first: Array, second: Array) -> float:
 
 
 def _table_of(title: str, rows: Rows) -> None:
-    figures = {name: np.array([np.mean(row[name]) for row in rows.values() if row[name]]) for name in _names(rows)}
+    figures: dict[str, Array] = {
+        name: np.array([float(np.mean(row[name])) for row in rows.values() if row[name]]) for name in _names(rows)
+    }
     print(f"\n{title:34}   r to a pianist        explained   after scaling")
     for name in ("human", "written", "white noise", "1/f noise", "another pianist"):
         if f"{name} r" in figures:
-            more = [figures.get(f"{name} {kind}", np.zeros(0)) for kind in ("explained", "scaled")]
-            cells = "".join(f"{value.mean():14.3f}" for value in more if len(value))
+            cells = ""
+            if f"{name} left" in figures:
+                explained = 1 - figures[f"{name} left"].mean() / figures["pianist whole"].mean()
+                cells = f"{explained:14.3f}{figures[f'{name} scaled'].mean():14.3f}"
             print(f"  {name:30}{_interval(figures[f'{name} r'])}{cells}")
     for other in ("written", "white noise", "1/f noise"):
         if f"{other} r" in figures:

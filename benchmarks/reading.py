@@ -12,6 +12,7 @@ both read, verovio being 1.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import multiprocessing
 import random
@@ -19,6 +20,7 @@ import re
 import statistics
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -63,13 +65,14 @@ def verovio_reader() -> Callable[[str], object]:
 def partitura_reader() -> Callable[[str], object]:
     sys.modules["fluidsynth"] = None  # type: ignore[assignment]  # else importing it fetches a soundfont
     sys.setrecursionlimit(DEEP)
-    import partitura
+    partitura: Any = importlib.import_module("partitura")
 
-    return partitura.load_score  # type: ignore[no-any-return]
+    read: Callable[[str], object] = partitura.load_score
+    return read
 
 
 def music21_reader() -> Callable[[str], object]:
-    import music21
+    music21: Any = importlib.import_module("music21")
 
     return lambda path: music21.converter.parse(path, forceSource=True)
 
@@ -120,6 +123,7 @@ class Worker:
 
 def _serve(name: str, pipe: Connection) -> None:
     """Read what comes through the pipe until it closes."""
+    warnings.simplefilter("ignore")
     read = READERS[name]()
     while True:
         path = pipe.recv()
@@ -129,7 +133,7 @@ def _serve(name: str, pipe: Connection) -> None:
             pipe.send(Outcome(time.process_time() - start))
         except ClefkitError as error:
             pipe.send(Outcome(None, str(error)))
-        except Exception as error:  # whatever a peer may raise is a finding
+        except Exception as error:  # noqa: BLE001 whatever a peer may raise is a finding
             pipe.send(Outcome(None, f"{type(error).__name__}: {error}"))
 
 

@@ -111,7 +111,7 @@ def main() -> None:
 def _table(path: Path, font: Path, folder: Path) -> None:
     """Prints one table: every program, the same piece."""
     midi = path
-    if path.suffix.lower() not in render.take.MIDI_SUFFIXES:
+    if path.suffix.lower() not in (".mid", ".midi"):
         midi = folder / "score.mid"
         notes.write_midi(midi, render.performance(path, human=0).notes)
     runs = _runs(path, midi, font, folder)
@@ -186,7 +186,7 @@ def _workers(path: Path, font: Path, folder: Path) -> None:
     copies = [folder / f"{number}{path.suffix}" for number in range(COPIES)]
     for copy in copies:
         shutil.copy(path, copy)
-    best = {}
+    best: dict[int, float] = {}
     for jobs in (1, 2) * ROUNDS:
         command = [sys.executable, "-m", "clefkit", "render", "--force", "--quiet", "--timbre", str(font)]
         start = time.perf_counter()

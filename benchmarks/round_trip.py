@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from clefkit import notation
 from clefkit.errors import ClefkitError
 from clefkit.notation import kern_write, kern_write_tokens, musicxml_write
+from clefkit.notation.layout import ROUNDING
 from clefkit.notation.model import Note, Score
 from clefkit.notation.unfold import unfold
 
@@ -46,6 +47,7 @@ def joined(score: Score, through: str, original: Score) -> Counter[tuple[Any, ..
     found: list[list[Any]] = []
     shared = _shared_marks(score) if through == "kern" else {}
     drums = {index for index, part in enumerate(original.parts) if part.unpitched and through == "kern"}
+    ends = [measure.onset + measure.length for measure in score.measures]
     left = {(note.part, note.measure) for note in original.notes if note.grace == "after" and through == "kern"}
     waiting: dict[tuple[int, float], list[list[Any]]] = defaultdict(list)
     for note in sorted(score.notes, key=lambda note: (note.onset, not note.tie_stop)):
@@ -64,7 +66,10 @@ def joined(score: Score, through: str, original: Score) -> Counter[tuple[Any, ..
                 continue
         step = "" if note.part in drums else note.step
         velocity = None if through == "kern" else note.velocity
-        row = [note.part, pitch, note.onset, note.duration, step, note.grace, marks, velocity]
+        duration = note.duration
+        if through == "kern" and 0 < note.onset + duration - ends[note.measure] <= ROUNDING:
+            duration = ends[note.measure] - note.onset
+        row = [note.part, pitch, note.onset, duration, step, note.grace, marks, velocity]
         found.append(row)
         if note.tie_start:
             waiting[key].append(row)
@@ -119,7 +124,7 @@ def signs(score: Score, through: str) -> dict[str, Any]:
         found["titles"] = (score.title, score.composer)
         found["swings"] = score.swings
     else:
-        found["dynamics"] = Counter(d for d in score.dynamics if kern_write.DYNAMIC.match(d.mark))
+        found["dynamics"] = {dynamic for dynamic in score.dynamics if kern_write.DYNAMIC.match(dynamic.mark)}
         found["keys"] = [next(same) for _, same in groupby(found["keys"], key=lambda key: key[1])]
         found["pedals"] = Counter(_kern_pedals(score))
         found["wedges"] = Counter(kern_write.sayable_wedges(score.wedges))

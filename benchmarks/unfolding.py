@@ -5,6 +5,7 @@
 From the MusicXML files below the folders that have repeat signs or jumps, some are drawn by a seed. MuseScore takes a
 file of several movements for one piece and jumps across them, so each movement goes to it as a file of its own; the
 measures are cut at `unfold.movements`, and what holds at the cut (clef, key, time, transposition) is repeated there.
+It obeys a Fine only when the words of the jump say so, and words like "Menuetto D.C." are made to say "D.C. al Fine".
 The length is from the start to the end of the last note. MuseScore runs without a window; give its program with
 `--program` if it has another name.
 """
@@ -60,13 +61,20 @@ def rows(path: Path, program: str, folder: Path) -> list[Row]:
 
 
 def _signs(score: Score, first: int, end: int) -> str:
+    """What there is to follow, each with the number of its measure; "" when nothing."""
     words = []
+    before: frozenset[int] = frozenset()
     for m in score.measures[first:end]:
-        marks = ("|:", m.repeat_start), (f":|{m.repeat_times}", m.repeat_times), ("D.C.", m.da_capo), ("Fine", m.fine)
-        jumps = ("D.S.", m.dal_segno), ("segno", m.segno), ("to coda", m.to_coda), ("coda", m.coda)
-        endings = ((f"[{','.join(map(str, sorted(m.endings)))}", m.endings),)
-        words += [f"{m.number}{name}" for name, is_there in (*marks, *jumps, *endings) if is_there]
-    return " ".join(words) if any(word[-1] != ":" for word in words) else ""
+        opens = m.endings if m.endings != before else frozenset[int]()
+        before = m.endings
+        marks = {
+            "|:": m.repeat_start, f"[{','.join(map(str, sorted(opens)))}": opens, f":|{m.repeat_times}": m.repeat_times,
+            "segno": m.segno, "coda": m.coda, "to coda": m.to_coda, "Fine": m.fine, "D.C.": m.da_capo,
+            "D.S.": m.dal_segno,
+        }  # fmt: skip
+        words += [f"{m.number}{name}" for name, is_there in marks.items() if is_there]
+    jumps = any(m.repeat_times or m.da_capo or m.dal_segno for m in score.measures[first:end])
+    return " ".join(words) if jumps else ""
 
 
 def _cut(path: Path, first: int, end: int) -> bytes:
@@ -87,7 +95,17 @@ def _cut(path: Path, first: int, end: int) -> bytes:
                 measure.insert(0, attributes)
             if not first <= index < end:
                 part.remove(measure)
+        if any(sound.get("fine") for sound in part.iter("sound")):
+            _say_fine(part)
     return bytes(lxml.etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _say_fine(part: Any) -> None:
+    for direction in part.iter("direction"):
+        sound, words = direction.find("sound"), direction.find("direction-type/words")
+        if sound is not None and words is not None:
+            for attribute, text in (("dacapo", "D.C. al Fine"), ("dalsegno", "D.S. al Fine")):
+                words.text = text if sound.get(attribute) else words.text
 
 
 def _length(score: Score) -> float:

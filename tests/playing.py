@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,7 +58,9 @@ def click_track(path: Path, count: int = 2000, duration_s: float = 600.0) -> NDA
         starts.append(starts[-1] + Fraction(tempo, 1_000_000))
     places = np.cumsum(generator.dirichlet(np.full(count + 1, 2.0)) * (len(tempi) * ticks - count * 11) + 11)[:count]
     onsets = places.astype(int).tolist()
-    events = [(beat * ticks, mido.MetaMessage("set_tempo", tempo=tempo)) for beat, tempo in enumerate(tempi)]
+    events: list[tuple[int, Any]] = [
+        (beat * ticks, mido.MetaMessage("set_tempo", tempo=tempo)) for beat, tempo in enumerate(tempi)
+    ]
     for tick in onsets:
         note, velocity = int(generator.integers(30, 100)), int(generator.integers(40, 127))
         events.append((tick, mido.Message("note_on", note=note, velocity=velocity)))

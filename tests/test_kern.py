@@ -152,6 +152,11 @@ def test_a_line_without_tokens_takes_no_time() -> None:
     assert [n.onset for n in score.notes] == [0, 0, Fraction(3, 2), 2]
 
 
+def test_a_rest_without_a_length_fills_its_bar() -> None:
+    score = one("*M3/4", "=1", "2.c", "=2", "r", "=3", "2.d", "==")
+    assert [n.onset for n in score.notes] == [0, 6]
+
+
 def test_spines_split_cross_and_join() -> None:
     score = table("**kern\n4c\n*^\n2e  4c\n.  4d\n*v  *v\n4f\n*-")
     assert places(score) == [(0, 60, 1), (1, 64, 2), (1, 60, 1), (2, 62, 1), (3, 65, 1)]

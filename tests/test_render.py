@@ -119,8 +119,18 @@ def test_musicxml_is_played_with_its_ids(tmp_path: Path) -> None:
         <note id="n7"><pitch><step>C</step><octave>5</octave></pitch><duration>2</duration></note>
         <note><rest/><duration>2</duration></note></measure></part></score-partwise>"""
     (tmp_path / "x.musicxml").write_text(score)
-    sound, labels = render.sound(render.performance(tmp_path / "x.musicxml"), tones)
+    sound, labels = render.sound(render.performance(tmp_path / "x.musicxml", human=0), tones)
     assert (labels.pitch.tolist(), np.asarray(labels.ids).tolist()) == ([72], ["n7"])
     assert labels.parts[0].program == 73
     assert labels.offset[0] == pytest.approx(1.0, abs=0.1)
     assert isinstance(sound, Audio)
+
+
+def test_the_mix_is_the_same_with_and_without_stems(soundfont: Path, tmp_path: Path) -> None:
+    parts = (Part("a", 40), Part("b", 0))
+    notes.write_midi(tmp_path / "x.mid", notes.make([0, 0.5, 1], [1, 2, 3], [60, 50, 72], None, [0, 1, 0], parts))
+    for name, stems in (("with", True), ("without", False)):
+        (tmp_path / name).mkdir()
+        made(tmp_path / "x.mid", soundfont, tmp_path / name, stems=stems)
+    for suffix in ("wav", "ref.jsonl", "ref.mid"):
+        assert (tmp_path / "with" / f"x.{suffix}").read_bytes() == (tmp_path / "without" / f"x.{suffix}").read_bytes()

@@ -236,6 +236,7 @@ class _Reader:
 
     def _barline(self, fields: list[str]) -> None:
         kern = [(c, text) for c, text in zip(self.columns, fields, strict=True) if c.kind == "kern"]
+        self.now = self.form.rested(self.now, self.notes[-1].measure if self.notes else -1)
         self.form.barline(next((text for _, text in kern), fields[0]), self.now)
         for column, text in kern:
             if ";" in text:
@@ -249,13 +250,13 @@ class _Reader:
     def _data(self, fields: list[str]) -> None:
         """Notes that begin at the same time; afterwards it is as late as the first column that needs something new."""
         now = self.now
-        self.form.data(now)
         timed = graces = False
         end_left = now
         for place, text in enumerate(fields):
             column = self.columns[place]
             if column.kind == "kern":
                 if text not in (".", ""):
+                    self.form.data(now)
                     found = self._token(column, text, place)
                     timed, graces = timed or found.duration > 0, graces or found.grace
                 end_left = column.end

@@ -68,10 +68,20 @@ class Form:
         return True
 
     def data(self, now: Fraction) -> None:
-        """A line of notes comes: a label inside a measure cuts it in two."""
+        """A note or rest comes: a label inside a measure cuts it in two."""
         if self.label:
             self._append(now, self.current.number, implicit=True)
         self.full = True
+
+    def rested(self, now: Fraction, sounding: int) -> Fraction:
+        """The end of the measure, which is a whole one when nothing but rests without a length ("r") stands in it.
+
+        sounding: index of the last measure with a note
+        """
+        measure = self.current
+        if self.full and now == measure.onset and sounding < measure.index:
+            return now + Fraction(4 * measure.time[0], measure.time[1])
+        return now
 
     def barline(self, text: str, now: Fraction) -> None:
         """A barline token with all its signs."""

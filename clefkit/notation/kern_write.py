@@ -10,13 +10,14 @@ What **kern can't say, so that it is lost or changed on the way:
 - quarter tones (lowered to the semitone), velocities, swing, ids, the parts' MIDI channels and banks
 - percussion without pitch: its place on the drum map is written as a pitch
 - times finer than 1/9999 of a whole note: the whole score is moved to the nearest 1/1920 of a quarter
+- the end of a note that lasts less than 1/32 of a quarter past its bar line: it is rounding, and cut off
 - slurs from one staff to another; hairpins that overlap in one part; dynamic marks of other letters than p, f, m, s, r,
   z, n
 - grace notes after the note, inside a measure: they lean on the next one
 - tremolos between two notes; spiccato, stress and other rare articulations; techniques but bowing and harmonics;
   accidentals over ornaments that are no semitone or whole tone away; the direction of an arpeggio; staccato with tenuto
   is detached legato; an articulation of one note of a chord is one of the chord
-- words that are a repeat sign of their own: numbers of endings beyond the first of each bracket
+- labels of segno and coda, and numbers of endings beyond the first of each bracket; the order of playing is said
 """
 
 from __future__ import annotations
@@ -135,7 +136,8 @@ class _Writer:
             self._fit({id(spine): len(content[id(spine)]) for spine in self.spines if spine.staff})
             self._measure(place, content)
         self._fit(dict.fromkeys((id(spine) for spine in self.spines), 1))
-        self._all("==" + (":|!" if score.measures[-1].repeat_times else ""))
+        last = score.measures[-1]
+        self._bar("==" + (":|!" if last.repeat_times else ""), last.onset + last.length)
         self._all("*-")
         return "\n".join(self.out) + "\n"
 
@@ -171,13 +173,13 @@ class _Writer:
 
     def _measure(self, place: int, content: dict[int, list[Line]]) -> None:
         """All rows of a measure but its barline."""
-        columns = [line for spine in self.spines if spine.staff for line in content[id(spine)]]
+        columns = [(spine.part, line) for spine in self.spines if spine.staff for line in content[id(spine)]]
         full: dict[int, dict[int, str]] = defaultdict(dict)  # tick -> column -> token
         graces: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for column, line in enumerate(columns):
+        for column, (part, line) in enumerate(columns):
             now = 0
             for head in line.heads:
-                token = self.tokens.head(head, place)
+                token = self.tokens.head(head, part, place)
                 if head.duration:
                     full[now][column] = token
                     now += head.duration
@@ -262,16 +264,17 @@ class _Writer:
         closes, opens = before is not None and before.repeat_times > 0, measure.repeat_start
         sign = ":|!|:" if closes and opens else ":|!" if closes else "!|:" if opens else ""
         number = measure.number if NUMBER.match(measure.number) else ""
-        held = ";" if before is not None and self._is_held(measure.onset) else ""
         if before is None:
             number = "" if measure.implicit else number
             if not opens and (measure.implicit or not number):
                 return
             sign = sign or "-"
-        self._all(f"={number}{sign}{held}")
+        self._bar(f"={number}{sign}", measure.onset)
 
-    def _is_held(self, onset: Fraction) -> bool:
-        return any(fermata.onset == onset and not fermata.duration for fermata in self.score.fermatas)
+    def _bar(self, token: str, onset: Fraction) -> None:
+        """A barline, with the fermatas over it."""
+        held = {f.part for f in self.score.fermatas if f.onset == onset and not f.duration}
+        self._row([token + ";" * (spine.part in held) for spine in self.spines for _ in range(spine.columns)])
 
     def _place(self, onset: Fraction) -> tuple[int, int]:
         """The measure in which a time is, and the ticks from its start."""

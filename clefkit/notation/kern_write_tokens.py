@@ -23,6 +23,7 @@ SAYABLE = {*SIGNS, *TURNS, *NEIGHBOURS}
 ALTERS = {"flat-flat": -2, "flat": -1, "natural": 0, "sharp": 1, "double-sharp": 2}
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LETTERS = "CDEFGAB"
+MOST_SLURS = 4  # of a staff at the same time
 GRACE_LENGTHS = {-1: "8", -2: "16"}
 
 
@@ -61,22 +62,21 @@ class Tokens:
         self.lengths: dict[int, str] = {}
         self.slurs = _slurs(score, page)
 
-    def head(self, head: Head, place: int) -> str:
-        """A token. place: index of its measure"""
+    def head(self, head: Head, part: int, place: int) -> str:
+        """A token. part, place: indices of its part and measure"""
         length = self.lengths.get(head.duration)
         if length is None:
             length = self.lengths[head.duration] = rhythm(Fraction(head.duration, 4 * self.page.ticks))
-        if not head.notes:
-            return f"{length}r{'yy' if head.hidden else ''}"
         tick = self.page.starts[place] + head.onset
+        held = ";" if head.first and head.duration and (part, tick) in self.held else ""
+        if not head.notes:
+            return f"{length}r{'yy' if head.hidden else held}"
         fifths = self._fifths(tick)
         grace = "" if head.duration else "q" if head.notes[0].grace == "slashed" else "qq"
         if grace:
             length = GRACE_LENGTHS[head.shape.log]
         common = frozenset[str]().union(*(note.marks for note in head.notes)) if head.first else NO_MARKS
-        signs = _articulations(common) if common else ""
-        if head.first and (head.notes[0].part, tick) in self.held and head.duration:
-            signs += ";"
+        signs = (_articulations(common) if common else "") + held
         pieces = [self._note(note, head, length, fifths) + grace + signs for note in head.notes]
         opens, closes = self._slur_signs(head)
         return f"{opens}{' '.join(pieces)}{closes}"
@@ -155,7 +155,8 @@ def _distance(note: Spelled, steps: int, accidental: str, fifths: int) -> int:
 def _slurs(score: Score, page: Layout) -> dict[str, tuple[str, str]]:
     """For each note at the end of a slur: what opens before it and closes behind it.
 
-    Slurs of a staff that overlap have different numbers of "&". A slur to another staff is left out.
+    Slurs of a staff that overlap have different numbers of "&". Slurs to another staff are left out, of several with the
+    same beginning and end all but one, and a fifth one at the same time.
     """
     notes = {note.id: note for note in score.notes} if score.slurs else {}
     spans = []
@@ -164,10 +165,15 @@ def _slurs(score: Score, page: Layout) -> dict[str, tuple[str, str]]:
         if (first.part, first.staff) == (last.part, last.staff) and first.onset <= last.onset and first is not last:
             spans.append((page.tick(first.onset), page.tick(last.onset + last.duration), order, slur))
     busy: dict[tuple[int, int], list[int]] = defaultdict(list)
+    seen: set[tuple[int, ...]] = set()
     found: dict[str, tuple[str, str]] = {}
     for begin, end, _, slur in sorted(spans, key=lambda span: span[:3]):
-        levels = busy[notes[slur.first].part, notes[slur.first].staff]
+        staff = (notes[slur.first].part, notes[slur.first].staff)
+        levels = busy[staff]
         level = next((level for level, until in enumerate(levels) if until <= begin), len(levels))
+        if (*staff, begin, end) in seen or level == MOST_SLURS:
+            continue
+        seen.add((*staff, begin, end))
         levels[level : level + 1] = [max(end, begin + 1)]
         opens, closes = found.get(slur.first, ("", ""))
         found[slur.first] = (opens + "&" * level + "(", closes)

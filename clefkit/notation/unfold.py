@@ -71,7 +71,7 @@ class _Player:
             measure = self.measures[place]
             if place > self.replay_until >= 0:
                 self._end_replay(place)
-            if self._skips(measure):
+            if self._skips(measure, falls_through=order[-1:] == [place - 1]):
                 place = self._forward(measure)
                 continue
             if measure.repeat_start and (len(self.sections) == 1 or self.sections[-1][0] != place):
@@ -92,16 +92,23 @@ class _Player:
         if place in self.brackets:
             self.sections[-1][1] = self.brackets[place].last
 
-    def _skips(self, measure: Measure) -> bool:
-        """Whether this pass leaves out a measure under a bracket."""
+    def _skips(self, measure: Measure, *, falls_through: bool) -> bool:
+        """Whether this pass leaves out a measure under a bracket.
+
+        falls_through: the measure before it was just played
+        """
         run = self.brackets.get(measure.index)
         if run is None or self.sections[-1][0] >= run.first:
             return False
         number = self.sections[-1][1]
-        if self.replay_until >= 0 or (run.closes and number not in run.numbers and not run.goes_on):
+        if self.replay_until >= 0:
+            number = run.again
+        elif run.closes and number not in run.numbers and not run.goes_on:
             number = run.last
         elif not run.closes and not run.inside:
             return False
+        elif run.closes and falls_through and measure.index > run.first and number < min(measure.endings):
+            self.sections[-1][1] = number = min(measure.endings)  # no sign sends us back, so the next bracket is next
         return number not in measure.endings
 
     def _next(self, measure: Measure) -> int:
@@ -157,6 +164,7 @@ class _Run(NamedTuple):
     """Brackets that follow each other.
 
     first: index of their first measure; numbers: all that are written; last: the highest number
+    again: the one that is played after a jump: that with a Fine, else the last
     closes: whether a repeat sign closes any of them; if not, inside: whether they stand in the middle of a section that
         is repeated
     goes_on: a repeat sign closes the last bracket too, so that another pass follows that goes on behind the brackets,
@@ -166,6 +174,7 @@ class _Run(NamedTuple):
     first: int
     numbers: frozenset[int]
     last: int
+    again: int
     closes: bool
     inside: bool
     goes_on: bool
@@ -200,4 +209,5 @@ def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _R
     once = run[-1].repeat_times > 0 and run[-1].endings in (numbers, {max(numbers)})  # the sign has no other reason
     leads_on = any(measure.fine for measure in before) or (len(behind) > 0 and not behind[0].repeat_start)
     goes_on = run[-1].repeat_times > max(numbers) or (once and leads_on)
-    return _Run(run[0].index, numbers, max(numbers), closes, inside, goes_on)
+    again = max(next((measure.endings for measure in run if measure.fine), numbers))
+    return _Run(run[0].index, numbers, max(numbers), again, closes, inside, goes_on)

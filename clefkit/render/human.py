@@ -21,17 +21,18 @@ from clefkit.render.rules import RULES, Effect, Rule
 __all__ = ["RULES", "Interpretation", "Line", "Rule", "interpret", "weights"]
 
 FULL = 2.0  # rules and noise are fitted to pianists at amount 0.5
-TEMPO_GAIN = 1.5  # what a regression expects varies less than what a pianist does
+TEMPO_GAIN = 1.25  # what a regression expects varies less than what a pianist does
 VARIETY = 0.3  # standard deviation of the logarithm of weights that are drawn
 MOST_VARIED = 1.2  # standard deviations
 SLOWEST, FASTEST = 2.2, 0.5
+MOST_BENT = 0.6  # logarithm; what rules add up to nears it and never passes it
 FARTHEST_S = 0.04
 # What is not in the rules, standard deviations at amount 0.5
 TEMPO_NOISE = 0.03
 CHORD_NOISE_S = 0.004
 HAND_NOISE_S = 0.003
 LOUD_NOISE = 3.0
-KEY_NOISE = 3.0
+KEY_NOISE = 5.0
 LENGTH_NOISE = 0.05
 SHORTEST, LONGEST = 0.4, 1.2
 ROUNDS = 8
@@ -49,10 +50,8 @@ def interpret(
         return _as_written(line)
     reading = read(line)
     drawn = np.exp(VARIETY * np.clip(generator.standard_normal(len(RULES)), -MOST_VARIED, MOST_VARIED))
-    given = weights or {}
-    chosen = {
-        name: given.get(name, rule.weight * more) for (name, rule), more in zip(RULES.items(), drawn, strict=True)
-    }
+    chosen = {name: rule.weight * more for (name, rule), more in zip(RULES.items(), drawn.tolist(), strict=True)}
+    chosen.update(weights or {})
     whole = combined(reading, chosen)
     scale = FULL * amount
     tempo, shift, length, velocity = (scale * value for value in _with_noise(reading, whole, generator))
@@ -111,11 +110,10 @@ def _with_noise(
     """Drifts in tempo, timing and loudness, the same for a chord, and a little of its own for each hand and note."""
     tempo, shift, length, velocity = whole
     count, chords = len(shift), int(reading.group.max()) + 1
-    hand = np.unique(np.stack([reading.group, reading.line.voice]), axis=1, return_inverse=True)[1].reshape(-1)
-    own = np.clip(generator.standard_normal(int(hand.max()) + 1), -2.5, 2.5)
+    own = generator.standard_normal(int(reading.hand.max()) + 1)
     return (
         tempo + TEMPO_NOISE * jitter.pink(len(tempo), generator),
-        shift + CHORD_NOISE_S * jitter.pink(chords, generator)[reading.group] + HAND_NOISE_S * own[hand],
+        shift + CHORD_NOISE_S * jitter.pink(chords, generator)[reading.group] + HAND_NOISE_S * own[reading.hand],
         length + LENGTH_NOISE * generator.standard_normal(count),
         velocity
         + LOUD_NOISE * jitter.pink(chords, generator)[reading.group]
@@ -126,7 +124,8 @@ def _with_noise(
 def tempo_curve(reading: Reading, tempo: Array) -> tuple[Array, Array]:
     """tempo: (beats,), logarithms. returns: places in quarters and factors, which keep the mean tempo as written."""
     points = (reading.beats + reading.beat_end) / 2
-    factor = np.clip(np.exp(tempo - np.mean(tempo)), FASTEST, SLOWEST)
+    bent = MOST_BENT * np.tanh((tempo - np.mean(tempo)) / MOST_BENT)
+    factor = np.clip(np.exp(bent), FASTEST, SLOWEST)
     for _ in range(ROUNDS):  # what is cut off at the bounds is made up for by the rest
         mean = float(np.sum(factor * reading.beat_s) / np.sum(reading.beat_s))
         factor = np.clip(factor / mean, FASTEST, SLOWEST)

@@ -25,6 +25,7 @@ class Reading:
     """beats: (beats,), quarters, where they begin; beat_end: (beats,); beat_s: (beats,), seconds as written
     is_bar: (beats,), a measure begins; slot: (notes,), the beat in which a note begins
     group: (notes,), notes that begin together have the same number, 0, 1, ... in time
+    hand: (notes,), notes of one voice that begin together have the same number
     melody, bass: (notes,), the highest and lowest that sound at their onset
     tune: indices of the melody's notes, one at a time; between: (tune,), quarters from one to the next
     boundary: (tune,), 0 to 1: how much a fragment begins with it; start: (beats,), how much a phrase begins there
@@ -40,6 +41,7 @@ class Reading:
     is_bar: Truth
     slot: Whole
     group: Whole
+    hand: Whole
     melody: Truth
     bass: Truth
     tune: Whole
@@ -80,6 +82,7 @@ def read(line: Line) -> Reading:
         is_bar=is_bar,
         slot=slot,
         group=group.astype(np.int64),
+        hand=np.unique(group * (int(line.voice.max()) + 1) + line.voice, return_inverse=True)[1],
         melody=melody,
         bass=bass,
         tune=tune,
@@ -146,7 +149,7 @@ def _chroma(line: Line, beats: Array, beat_end: Array) -> Array:
         valid = (sounds > 0) & (slot + later < size)
         np.add.at(total, (place[valid], tone[valid]), sounds[valid])
     amount = total.sum(axis=1, keepdims=True)
-    return np.divide(total, amount, out=np.zeros_like(total), where=amount > 0)
+    return np.asarray(np.divide(total, amount, out=np.zeros_like(total), where=amount > 0))
 
 
 def _tonics(chroma: Array, fifths: Whole, bar: int) -> Whole:

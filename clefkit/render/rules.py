@@ -172,7 +172,7 @@ def punctuation(reading: Reading) -> Effect:
     length = np.zeros(len(reading.line.onset))
     length[tune[:-1]] = PAUSE * reading.boundary[1:]
     start = np.clip(reading.start, 0.0, 2.0)
-    hold = np.append(start[1:], 2.0) + 0.5 * start
+    hold = np.append(start[1:], 0.0) + 0.5 * start
     return Effect(tempo=0.1 * hold, length=length)
 
 
@@ -198,7 +198,7 @@ def repetition(reading: Reading) -> Effect:
 
 def score_legato(reading: Reading) -> Effect:
     """Under a slur a note goes on into the next (Bresin, Battel 2000)."""
-    return Effect(length=LEGATO * (reading.line.slurred & ~reading.line.staccato))
+    return Effect(length=np.where(reading.line.slurred & ~reading.line.staccato, LEGATO, 0.0))
 
 
 def score_staccato(reading: Reading) -> Effect:
@@ -220,7 +220,7 @@ def beat_accent(reading: Reading) -> Effect:
     line = reading.line
     on_beat = np.abs(line.onset - reading.beats[reading.slot]) < 1e-3
     velocity = 3.0 * on_beat + 3.0 * (on_beat & reading.is_bar[reading.slot])
-    return Effect(tempo=0.05 * reading.is_bar, velocity=velocity - velocity.mean())
+    return Effect(tempo=np.where(reading.is_bar, 0.05, 0.0), velocity=velocity - velocity.mean())
 
 
 def melody_loud(reading: Reading) -> Effect:
@@ -234,9 +234,10 @@ def bass_loud(reading: Reading) -> Effect:
 
 
 def melody_lead(reading: Reading) -> Effect:
-    """The melody comes a little before the notes written with it."""
-    together = np.bincount(reading.group)[reading.group] > 1
-    return Effect(shift_s=-LEAD_S * (reading.melody & together))
+    """The hand or player of the melody comes a little before the others."""
+    leads = np.bincount(reading.hand, reading.melody) > 0
+    follows = np.bincount(reading.group, ~leads[reading.hand]) > 0
+    return Effect(shift_s=np.where(leads[reading.hand] & follows[reading.group], -LEAD_S, 0.0))
 
 
 def texture(reading: Reading) -> Effect:
@@ -273,9 +274,9 @@ def dynamic_range(reading: Reading) -> Effect:
 
 # Strengths by `python benchmarks/performance.py DATA --split train --fit`: ASAP, 157 pieces, 725 performances.
 RULES: dict[str, Rule] = {
-    "phrase_arch_section": Rule(phrase_arch_section, tempo=0.02),
-    "phrase_arch_long": Rule(phrase_arch_long, tempo=0.00),
-    "phrase_arch": Rule(phrase_arch, tempo=0.01),
+    "phrase_arch_section": Rule(phrase_arch_section, tempo=0.023),
+    "phrase_arch_long": Rule(phrase_arch_long, tempo=0.004),
+    "phrase_arch": Rule(phrase_arch, tempo=0.007),
     "final_ritard": Rule(final_ritard, tempo=0.42),
     "punctuation": Rule(punctuation, tempo=1.59),
     "duration_contrast": Rule(duration_contrast, tempo=0.25, velocity=0.15),

@@ -10,6 +10,7 @@ So two samples of the same rate whose loops lie at the same frames are one recor
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import struct
 from pathlib import Path
@@ -29,6 +30,7 @@ ALL = 127 << 8  # of keys or velocities: the lowest in the low byte, the highest
 SHORTEST_ATTACK = -12_000  # timecents, about 1 ms: what a zone has that says nothing
 LONGEST_ATTACK = 8000
 NONE = 32_767
+BIPOLAR = 0x200  # of a modulator's source: -1 to 1, else 0 to 1
 COMPRESSED = 0x10
 # Loops are moved by a frame or two when a font is packed anew.
 LOOP_STEP = 8
@@ -36,8 +38,9 @@ LOOP_STEP = 8
 NAME = "S20"
 PRESET_HEADER = np.dtype([("name", NAME), ("program", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("unused", "<u4", 3)])
 INSTRUMENT_HEADER = np.dtype([("name", NAME), ("bag", "<u2")])
-BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])
+BAG = np.dtype([("generator", "<u2"), ("modulator", "<u2")])  # where a zone's rows begin
 GENERATOR = np.dtype([("kind", "<u2"), ("amount", "<i2")])
+MODULATOR = np.dtype([("source", "<u2"), ("kind", "<u2"), ("amount", "<i2"), ("scale", "<u2"), ("transform", "<u2")])
 SAMPLE_HEADER = np.dtype([
     ("name", NAME), ("start", "<u4"), ("end", "<u4"), ("loop_start", "<u4"), ("loop_end", "<u4"), ("rate", "<u4"),
     ("pitch", "u1"), ("correction", "i1"), ("link", "<u2"), ("type", "<u2"),
@@ -45,9 +48,11 @@ SAMPLE_HEADER = np.dtype([
 TABLES = {
     b"phdr": PRESET_HEADER,
     b"pbag": BAG,
+    b"pmod": MODULATOR,
     b"pgen": GENERATOR,
     b"inst": INSTRUMENT_HEADER,
     b"ibag": BAG,
+    b"imod": MODULATOR,
     b"igen": GENERATOR,
     b"shdr": SAMPLE_HEADER,
 }
@@ -83,7 +88,8 @@ class Preset(NamedTuple):
     """One preset.
 
     bank: 128 for drums; keys: those with a sound
-    attack_s: the longest of any key and velocity, where of several layers the fastest counts, which one hears first
+    attack_s: the longest of any key and velocity, where of several layers the fastest counts, which one hears first,
+        and modulators, by which soft notes often begin slowly, count in full
     """
 
     bank: int
@@ -93,13 +99,12 @@ class Preset(NamedTuple):
     samples: frozenset[Sample]
     attack_s: float
 
-    @property
-    def recordings(self) -> frozenset[tuple[object, ...]]:
-        return frozenset(sample.recording for sample in self.samples)
-
 
 class Zone(NamedTuple):
-    """What plays in a range of keys and velocities, (lowest, highest), of a preset or an instrument."""
+    """What plays in a range of keys and velocities, (lowest, highest), of a preset or an instrument.
+
+    attack: timecents, the slowest that modulators can make of it
+    """
 
     keys: tuple[int, int]
     velocities: tuple[int, int]
@@ -119,6 +124,12 @@ def presets(path: Path) -> tuple[Preset, ...]:
     return _presets(path, state.st_size, state.st_mtime_ns)
 
 
+@functools.lru_cache(maxsize=4096)
+def recordings(samples: frozenset[Sample]) -> frozenset[tuple[object, ...]]:
+    """What a set of samples was made of."""
+    return frozenset(sample.recording for sample in samples)
+
+
 @functools.lru_cache(maxsize=64)
 def _presets(path: Path, _size: int, _changed: int) -> tuple[Preset, ...]:
     try:
@@ -129,14 +140,14 @@ def _presets(path: Path, _size: int, _changed: int) -> tuple[Preset, ...]:
     except InputError as error:
         raise InputError(f"the soundfont {path.name}: {error}") from error
     samples = [_sample(header) for header in found[b"shdr"][:-1]]
-    inner = _zones(found[b"inst"]["bag"], found[b"ibag"], found[b"igen"], SAMPLE, SHORTEST_ATTACK)
-    outer = _zones(found[b"phdr"]["bag"], found[b"pbag"], found[b"pgen"], INSTRUMENT, 0)
+    inner = _zones(found[b"inst"], found[b"ibag"], found[b"igen"], found[b"imod"], SAMPLE, SHORTEST_ATTACK)
+    outer = _zones(found[b"phdr"], found[b"pbag"], found[b"pgen"], found[b"pmod"], INSTRUMENT, 0)
     made = [_preset(head, zones, inner, samples) for head, zones in zip(found[b"phdr"], outer, strict=False)]
     return tuple(sorted(made, key=lambda preset: preset[:3]))
 
 
 def tables(file: BinaryIO) -> dict[bytes, Table]:
-    """The seven tables that we need, by their name in the file; each ends with a row that only marks the end.
+    """The nine tables of a font by their names in the file; each ends with a row that only marks the end.
 
     raises: InputError when one is missing or damaged
     """
@@ -153,9 +164,11 @@ def tables(file: BinaryIO) -> dict[bytes, Table]:
             raise InputError(f"its table {name.decode()} is missing or damaged")
         file.seek(start)
         found[name] = np.frombuffer(file.read(length), row)
-    for heads, bags, generators in ((b"phdr", b"pbag", b"pgen"), (b"inst", b"ibag", b"igen")):
-        _check(found[heads]["bag"], len(found[bags]))
-        _check(found[bags]["generator"], len(found[generators]) + 1)
+    for heads, kind in ((b"phdr", b"p"), (b"inst", b"i")):
+        bags = found[kind + b"bag"]
+        _check(found[heads]["bag"], len(bags))
+        _check(bags["generator"], len(found[kind + b"gen"]) + 1)
+        _check(bags["modulator"], len(found[kind + b"mod"]) + 1)
     return found
 
 
@@ -214,22 +227,36 @@ def text(field: bytes) -> str:
     return bytes(field).split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
-def _zones(heads: Table, bags: Table, generators: Table, target: int, attack: int) -> list[list[Zone]]:
+def _zones(
+    heads: Table, bags: Table, generators: Table, modulators: Table, target: int, attack: int
+) -> list[list[Zone]]:
     """The zones of each preset or instrument. A first zone without a target holds what the others don't say."""
-    starts = bags["generator"].tolist()
+    starts, changes = bags["generator"].tolist(), bags["modulator"].tolist()
     rows = list(zip(generators["kind"].tolist(), generators["amount"].tolist(), strict=True))
-    bounds = heads.tolist()
+    slower = _slower(modulators)
     found = []
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
-        common = {KEYS: ALL, VELOCITIES: ALL, ATTACK: attack}
+    for first, last in itertools.pairwise(heads["bag"].tolist()):
+        common: dict[int, int] = {KEYS: ALL, VELOCITIES: ALL, ATTACK: attack}
+        common_changes: dict[tuple[int, int], int] = {}
         zones: list[Zone] = []
         for index in range(first, last):
             own = common | dict(rows[starts[index] : starts[index + 1]])
+            own_changes = common_changes | dict(slower[changes[index] : changes[index + 1]])
             if target in own:
-                zones.append(Zone(_range(own[KEYS]), _range(own[VELOCITIES]), own[ATTACK], own[target] & 0xFFFF))
+                slowest = own[ATTACK] + sum(own_changes.values())
+                zones.append(Zone(_range(own[KEYS]), _range(own[VELOCITIES]), slowest, own[target] & 0xFFFF))
             elif index == first:
-                common = own
+                common, common_changes = own, own_changes
         found.append(zones)
+    return found
+
+
+def _slower(modulators: Table) -> list[tuple[tuple[int, int], int]]:
+    """What each modulator is, and by how much it can make an attack longer at most, timecents."""
+    found = []
+    for source, kind, amount, scale, _ in modulators.tolist():
+        most = abs(amount) if (source | scale) & BIPOLAR else max(amount, 0)
+        found.append(((source, scale), most) if kind == ATTACK else ((0, kind), 0))
     return found
 
 

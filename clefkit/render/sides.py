@@ -37,8 +37,15 @@ def _musicxml(sound: Sound, path: Path) -> dict[str, Any]:
     return {}
 
 
+def _mel(sound: Sound, path: Path) -> dict[str, Any]:
+    from clefkit.render import mel
+
+    return {"mel": mel.write(path, sound.audio(None))}
+
+
 MAKERS = {
     "midi": Maker("performance.mid", _midi),
     "kern": Maker("score.krn", _kern),
     "musicxml": Maker("score.musicxml", _musicxml),
+    "mel": Maker("mel.npy", _mel),
 }

@@ -196,14 +196,7 @@ class Sound:
         if chosen is None:
             return None
         font = next(font for font in self.take.instruments.fonts if font.path == chosen.font)
-        return _described(chosen) | {"font": font.name, "sha256": font.sha256}
-
-
-def _described(chosen: Timbre) -> dict[str, Any]:
-    """The numbers of a timbre, those of its variation only where they vary."""
-    plain = Timbre(chosen.font, chosen.bank, chosen.program)._asdict()
-    drawn = {name: value for name, value in chosen._asdict().items() if value != plain[name]}
-    return {"bank": chosen.bank, "program": chosen.program} | drawn
+        return timbre.facts(chosen) | {"font": font.name, "sha256": font.sha256}
 
 
 def _timemap(played: Performance) -> dict[str, Any]:
