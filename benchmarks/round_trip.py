@@ -142,7 +142,9 @@ def difference(one: Any, other: Any) -> str:
     """The first thing in which two lists or counters differ."""
     if isinstance(one, Counter):
         lost, gained = sorted((one - other).items(), key=str), sorted((other - one).items(), key=str)
-        return "" if not lost and not gained else f"{len(lost)} lost, {len(gained)} new: {_said(lost)} / {_said(gained)}"
+        return (
+            "" if not lost and not gained else f"{len(lost)} lost, {len(gained)} new: {_said(lost)} / {_said(gained)}"
+        )
     if one == other:
         return ""
     if isinstance(one, list) and len(one) == len(other):

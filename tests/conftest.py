@@ -24,6 +24,7 @@ def _no_settings_of_the_person_who_tests(
     for name in ("CLEFKIT_PATH", "CLEFKIT_SOUNDFONT", "CLEFKIT_TEST_FAULT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "data-home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache-home"))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_products_are_the_references_then_the_sound(scale: Path, soundfont: Path
     assert facts["reference"] == "ref.jsonl"
     assert facts["clock"] == {"offset_s": 0.0, "rate": 1.0}
     assert facts["silent"] == {"count": 0, "notes": []}
-    played = {"bank": 0, "program": 0, "font": soundfont.stem, "sha256": record.sha256(soundfont)}
+    played = {"bank": 0, "program": 0, "preset": "Piano 1", "font": soundfont.stem, "sha256": record.sha256(soundfont)}
     assert facts["parts"] == [{"name": "", "program": 0, "drums": False, "timbre": played}]
     assert facts["made_with"]["libfluidsynth"] == synth.version()
     json.dumps(facts)

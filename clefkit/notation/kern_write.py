@@ -1,5 +1,5 @@
-"""`Score` to Humdrum **kern: one spine a staff, lowest first, its voices as sub-spines; a **dynam spine beside each part
-that has dynamics.
+"""`Score` to Humdrum **kern: one spine a staff, lowest first, with voices as sub-spines, and a **dynam spine beside each
+part that has dynamics.
 
 After D. Huron, "The Humdrum Toolkit: Reference Manual" (1994), and the Verovio Humdrum Viewer's additions (C. Sapp).
 Repeats with endings and jumps are an expansion list, which says the order of playing by name of section. Rests that
@@ -27,13 +27,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 from clefkit.notation import instruments, kern_write_tokens, layout
 from clefkit.notation.kern_parts import CODES
 from clefkit.notation.kern_write_form import expansion
 from clefkit.notation.kern_write_tokens import Tokens
 from clefkit.notation.layout import Head, Layout, Line
-from clefkit.notation.model import Clef, Key, Measure, Part, Score, Wedge
+from clefkit.notation.model import Clef, Key, Part, Score, Wedge
 from clefkit.notation.musicxml_write_events import first_clefs, number
 from clefkit.notation.shapes import Shape
 
@@ -164,9 +165,7 @@ class _Writer:
         needed -= {length}
         if needed:
             edges = [0, *sorted(needed), length]
-            rests = [
-                Head(begin, end - begin, Shape(0), hidden=True) for begin, end in zip(edges, edges[1:], strict=False)
-            ]
+            rests = [Head(begin, end - begin, Shape(0), hidden=True) for begin, end in pairwise(edges)]
             top = next(spine for spine in reversed(self.spines) if spine.staff)
             found[id(top)] = [*found[id(top)], Line(0, top.staff, rests)]
         return found
@@ -307,12 +306,8 @@ class _Writer:
                 home, tick = place, self.page.tick(onset) - self.page.starts[place]
             found[home].setdefault(tick, []).append(row)
 
-        first = [clef for index in range(len(self.score.parts)) for clef in first_clefs(self.score, index, self.page.staves(index))]
-        clefs: dict[Fraction, dict[int, str]] = defaultdict(dict)
-        for clef in [*first, *self.score.clefs]:
-            clefs[clef.onset][staves[clef.part, clef.staff]] = _clef(clef)
-        for onset in sorted(clefs):
-            add(onset, clefs[onset])
+        for onset, clefs in sorted(self._clefs(staves).items()):
+            add(onset, clefs)
         for key in self.score.keys:
             for interpretation in _key(key):
                 add(key.onset, dict.fromkeys(every, interpretation))
@@ -323,6 +318,19 @@ class _Writer:
         for pedal in self.score.pedals:
             for kind in PEDAL_SIGNS[pedal.kind]:
                 add(pedal.onset, {staves[pedal.part, 1]: kind}, pedal.measure)
+        return found
+
+    def _clefs(self, staves: dict[tuple[int, int], int]) -> dict[Fraction, dict[int, str]]:
+        """All clefs: onset -> spine -> interpretation."""
+        clefs = [
+            clef
+            for index in range(len(self.score.parts))
+            for clef in first_clefs(self.score, index, self.page.staves(index))
+        ]
+        found: dict[Fraction, dict[int, str]] = defaultdict(dict)
+        for clef in clefs + self.score.clefs:
+            if (clef.part, clef.staff) in staves:
+                found[clef.onset][staves[clef.part, clef.staff]] = _clef(clef)
         return found
 
 

@@ -17,8 +17,10 @@ SIGNS = {
     "staccatissimo": "`", "staccato": "'", "tenuto": "~", "detached-legato": "'~", "accent": "^",
     "strong-accent": "^^", "breath-mark": ",", "up-bow": "v", "down-bow": "u", "harmonic": "o", "arpeggiate": ":",
 }  # fmt: skip
-TURNS = {"turn": "S", "inverted-turn": "$", "delayed-turn": "SS", "delayed-inverted-turn": "$$"}
-NEIGHBOURS = {"trill-mark": (1, "Tt"), "inverted-mordent": (1, "Mm"), "mordent": (-1, "Ww")}  # steps, whole and half
+TURNS = {"turn": "sS", "inverted-turn": "s$", "delayed-turn": "SS", "delayed-inverted-turn": "$$"}
+NEIGHBOURS = {  # steps, whole tone, semitone
+    "trill-mark": (1, "T", "t"), "inverted-mordent": (1, "M", "m"), "mordent": (-1, "W", "w"),
+}  # fmt: skip
 SAYABLE = {*SIGNS, *TURNS, *NEIGHBOURS}
 ALTERS = {"flat-flat": -2, "flat": -1, "natural": 0, "sharp": 1, "double-sharp": 2}
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -134,7 +136,7 @@ def _ornaments(marks: frozenset[str], note: Spelled, fifths: int, length: str) -
         if name in TURNS:
             out += TURNS[name]
         elif name in NEIGHBOURS:
-            steps, (whole, half) = NEIGHBOURS[name]
+            steps, whole, half = NEIGHBOURS[name]
             out += half if _distance(note, steps, detail, fifths) == 1 else whole
         elif name == "tremolo" and detail.isdecimal():
             shown = length.partition("%")[0].rstrip(".")
@@ -155,8 +157,8 @@ def _distance(note: Spelled, steps: int, accidental: str, fifths: int) -> int:
 def _slurs(score: Score, page: Layout) -> dict[str, tuple[str, str]]:
     """For each note at the end of a slur: what opens before it and closes behind it.
 
-    Slurs of a staff that overlap have different numbers of "&". Slurs to another staff are left out, of several with the
-    same beginning and end all but one, and a fifth one at the same time.
+    Slurs of a staff that overlap have different numbers of "&". Left out are slurs to another staff, of several with
+    the same beginning and end all but one, and a fifth one at the same time.
     """
     notes = {note.id: note for note in score.notes} if score.slurs else {}
     spans = []

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 from typing import NamedTuple
 
 from clefkit.notation.model import Measure, Note, Score
@@ -61,7 +61,7 @@ class Layout:
     starts: list[int]
     lengths: list[int]
     lines: list[list[list[Line]]]
-    clock: _Clock
+    clock: Clock
 
     def tick(self, time: Fraction) -> int:
         """Ticks from the start of the score."""
@@ -98,7 +98,7 @@ def arrange(score: Score, *, by_staff: bool = False, most_ticks: int | None = No
         otherwise a voice keeps its line and its notes name their staff
     most_ticks: ticks a quarter if the exact number is higher; times are rounded to them
     """
-    clock = _Clock(score, most_ticks)
+    clock = Clock(score, most_ticks)
     starts = [clock.tick(measure.onset) for measure in score.measures]
     lengths = [clock.tick(m.onset + m.length) - start for m, start in zip(score.measures, starts, strict=True)]
     layout = Layout(clock.ticks, starts, lengths, [], clock)
@@ -114,7 +114,7 @@ def arrange(score: Score, *, by_staff: bool = False, most_ticks: int | None = No
     return layout
 
 
-class _Clock:
+class Clock:
     """Fractions of quarters as whole ticks."""
 
     def __init__(self, score: Score, most: int | None) -> None:
@@ -217,7 +217,7 @@ class _Arranger:
             else:
                 free.append(chord)
         graces = self._grace_heads(place, self.graces.get((place, staff, voice), []))
-        owners: list[list[Head]] = [[] for _ in lanes or [0]]
+        owners: list[list[Head]] = [[] for _ in range(max(len(lanes), 1))]
         for head in graces:
             onsets = (any(chord.onset == head.onset for chord in lane) for lane in lanes)
             owners[next((index for index, found in enumerate(onsets) if found), 0)].append(head)
@@ -292,7 +292,7 @@ class _Arranger:
         full = self.layout.ticks * 4 * measure.time[0] // measure.time[1]
         before = max(full - length, 0) if measure.implicit and place == 0 else 0
         edges = sorted(inside)
-        for begin, stop in zip(edges, edges[1:], strict=False):
+        for begin, stop in pairwise(edges):
             pieces = self.shapes.heads(stop - begin)
             if len(pieces) > 1 or not {begin + offset, stop + offset} <= self.breaks:
                 pieces = list(self.shapes.rests(begin, stop, measure.time, before))
@@ -333,15 +333,16 @@ class _Arranger:
         for staff in range(1, staves + 1):
             if staff not in filled:
                 heads: list[Head] = []
-                self._rest(place, heads, 0, self.layout.lengths[place], hidden=self._is_crossed(place, staff, content))
+                self._rest(place, heads, 0, self.layout.lengths[place], hidden=_is_crossed(staff, content))
                 lines.append(Line(VOICES_OF_STAFF * (staff - 1) + 1, staff, heads))
         lines.sort(key=lambda line: (line.staff, line.voice))
         _hide(lines)
         return lines
 
-    def _is_crossed(self, place: int, staff: int, content: list[tuple[_Key, list[Head]]]) -> bool:
-        """Whether voices of other staves fill this one."""
-        return any(note.staff == staff for _, heads in content for head in heads for note in head.notes)
+
+def _is_crossed(staff: int, content: list[tuple[_Key, list[Head]]]) -> bool:
+    """Whether voices of other staves are on this one for a while."""
+    return any(note.staff == staff for _, heads in content for head in heads for note in head.notes)
 
 
 def _homes(notes: list[Note]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clefkit.notation import layout, musicxml_write_events, musicxml_write_notes
+from clefkit.notation import layout, musicxml_write_events
 from clefkit.notation.layout import Layout, Line
 from clefkit.notation.model import Measure, Part, Score
 from clefkit.notation.musicxml_write_events import Event, clean
@@ -133,9 +133,7 @@ def _voices(
         yield f"<forward><duration>{length - now}</duration></forward>\n"
 
 
-def _fitting(
-    waiting: dict[int, musicxml_write_events.Signs], line: Line
-) -> dict[int, musicxml_write_events.Signs]:
+def _fitting(waiting: dict[int, musicxml_write_events.Signs], line: Line) -> dict[int, musicxml_write_events.Signs]:
     """Take the changes of key and clef that a note or rest of this line begins with."""
     onsets = {head.onset for head in line.heads}
     fitting = {tick: signs for tick, signs in waiting.items() if tick in onsets and signs.staff in (0, line.staff)}
@@ -186,5 +184,3 @@ def _right_barline(score: Score, place: int, *, brackets: bool, held_bar: bool) 
         return ""
     style = "<bar-style>light-heavy</bar-style>" if repeat or last else ""
     return f'<barline location="right">{style}{held}{ending}{repeat}</barline>\n'
-
-

@@ -27,7 +27,10 @@ MIDDLE_C = 60
 
 
 class Event(NamedTuple):
-    """A direction. tick: from the start of the measure; the offset goes between `before` and `after`."""
+    """A direction, or a barline with nothing `after`. tick: from the start of the measure; rank: order at a tick.
+
+    The offset of a direction goes between `before` and `after`.
+    """
 
     tick: int
     rank: int
@@ -36,7 +39,7 @@ class Event(NamedTuple):
 
     def text(self, offset: int) -> str:
         """Its XML. offset: ticks from where it is written to where it is."""
-        moved = f"<offset>{offset}</offset>" if offset else ""
+        moved = f"<offset>{offset}</offset>" if offset and self.after else ""
         return f"{self.before}{moved}{self.after}\n"
 
 
@@ -92,16 +95,20 @@ class _Events:
         for pedal in score.pedals:
             tick = page.tick(pedal.onset) - page.starts[pedal.measure]
             self._add(pedal.part, pedal.measure, tick, 2, f'<pedal type="{PEDALS[pedal.kind]}" line="no"/>')
+        self._fermatas(score)
+        for measures in self.found:
+            for events in measures:
+                events.sort(key=lambda event: event[:2])
+
+    def _fermatas(self, score: Score) -> None:
+        """Those over a bar line inside a measure, or at the start of the score."""
         edges = {measure.onset + measure.length for measure in score.measures}
         for held in score.fermatas:
-            if not held.duration and held.onset not in edges:  # over a bar line inside a measure, or at its start
+            if not held.duration and held.onset not in edges:
                 place, tick = self._place(held.onset)
                 where = "middle" if tick else "left"
                 fermata = f'<barline location="{where}"><fermata type="upright"/></barline>'
                 self.found[held.part][place].append(Event(tick, 0, fermata, ""))
-        for measures in self.found:
-            for events in measures:
-                events.sort(key=lambda event: event[:2])
 
     def _place(self, onset: Fraction) -> tuple[int, int]:
         """The measure in which a time is, and the ticks from its start."""

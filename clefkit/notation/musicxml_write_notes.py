@@ -264,10 +264,13 @@ def _slurs(score: Score, index: int, page: Layout) -> dict[str, tuple[list[int],
         for note in head.notes:
             first.setdefault(note.id, order)
             last[note.id] = order
-    spans = sorted((*sorted((first[slur.first], last[slur.last])), slur.first, slur.last) for slur in slurs)
+    spans = []
+    for slur in slurs:
+        begin, end = sorted((first[slur.first], last[slur.last]))
+        spans.append((begin, end, slur.first, slur.last))
     busy = [-1] * MOST_LEVELS
     found: dict[str, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for begin, end, start, stop in spans:
+    for begin, end, start, stop in sorted(spans):
         level = next((level for level, until in enumerate(busy) if until < begin), None)
         if level is not None:
             busy[level] = end

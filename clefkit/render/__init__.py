@@ -44,7 +44,8 @@ def performance(
     raises: InputError when it is of another kind, damaged, past a limit or without notes
     """
     chance = generator if generator is not None else np.random.default_rng(0)
-    return takes.performance(takes.Source(path), repeats=repeats, human=human, generator=chance, weights=weights)
+    source = takes.Source(path)
+    return takes.performance(source, source.humanity(human), chance, repeats=repeats, weights=weights)
 
 
 def sound(played: Performance, timbres: Sequence[Timbre | None] | Path, rate: int = 44_100) -> tuple[Audio, Notes]:

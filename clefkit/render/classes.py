@@ -28,16 +28,14 @@ OTHERWISE = re.compile(
     r"|feedback|effect|\bfx\b|noise|release|harmonics|trem|trill|gliss|fall|roll|stac|spic|pizz|mute|&|\+| and ",
     re.IGNORECASE,
 )
-
-
 NOTHING = re.compile(r"(?!)")
 
 
 class Kind(NamedTuple):
     """An instrument.
 
-    programs: General MIDI's; words: a name must match; others: a name must not match, nor what all kinds exclude,
-        unless it also is in the words
+    programs: General MIDI's; words: what a name must match; others: what it must not match, beside what no kind may
+        have in the rest of its name
     """
 
     name: str

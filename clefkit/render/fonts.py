@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clefkit.errors import InputError
-from clefkit.render import fluid
+from clefkit.render import fluid, sf3
 
 POLYPHONY = 512
 GAIN = 0.2  # FluidSynth's custom
@@ -122,7 +122,7 @@ def _load(soundfont: Path) -> _Font:
     call = fluid.library().call
     settings = _settings(call, 1, 44_100)
     owner = call["new_fluid_synth"](settings)
-    number = call["sfload"](owner, os.fsencode(soundfont), 0)
+    number = call["sfload"](owner, os.fsencode(sf3.unpacked(soundfont)), 0)
     loaded = _Font(call["get_sfont_by_id"](owner, number) or 0, owner, settings)
     if number < 0:
         _unload(loaded)

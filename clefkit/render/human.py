@@ -18,7 +18,7 @@ from clefkit.render.line import Array, Interpretation, Line
 from clefkit.render.reading import Reading, read
 from clefkit.render.rules import RULES, Effect, Rule
 
-__all__ = ["RULES", "Interpretation", "Line", "Rule", "interpret", "weights"]
+__all__ = ["RULES", "Interpretation", "Line", "Rule", "drawn", "interpret", "weights"]
 
 FULL = 2.0  # rules and noise are fitted to pianists at amount 0.5
 TEMPO_GAIN = 1.25  # what a regression expects varies less than what a pianist does
@@ -49,10 +49,7 @@ def interpret(
     if amount <= 0 or not len(line.onset):
         return _as_written(line)
     reading = read(line)
-    drawn = np.exp(VARIETY * np.clip(generator.standard_normal(len(RULES)), -MOST_VARIED, MOST_VARIED))
-    chosen = {name: rule.weight * more for (name, rule), more in zip(RULES.items(), drawn.tolist(), strict=True)}
-    chosen.update(weights or {})
-    whole = combined(reading, chosen)
+    whole = combined(reading, drawn(generator, weights))
     scale = FULL * amount
     tempo, shift, length, velocity = (scale * value for value in _with_noise(reading, whole, generator))
     points, factor = tempo_curve(reading, tempo)
@@ -63,6 +60,15 @@ def interpret(
         length=np.clip(np.exp(length), SHORTEST, LONGEST),
         velocity=velocity,
     )
+
+
+def drawn(generator: Generator, weights: Mapping[str, float] | None = None) -> dict[str, float]:
+    """A weight for each rule: as given, else drawn around the fitted one, rounded to what a record shows."""
+    more = np.exp(VARIETY * np.clip(generator.standard_normal(len(RULES)), -MOST_VARIED, MOST_VARIED))
+    chosen = {
+        name: round(rule.weight * each, 4) for (name, rule), each in zip(RULES.items(), more.tolist(), strict=True)
+    }
+    return chosen | dict(weights or {})
 
 
 def weights(said: Iterable[str]) -> dict[str, float]:

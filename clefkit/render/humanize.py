@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,14 +15,14 @@ from clefkit.errors import InputError
 from clefkit.notes import Performance
 from clefkit.render import clock, human
 from clefkit.render.clock import Curve, Segment
-from clefkit.render.human import Line
+from clefkit.render.line import Interpretation, Line
 
 LEAST_S = 1e-4  # a beat: files may say that beats take no time
 SHORTEST_S = 0.005
 
 
 def humanized(
-    played: Performance, amount: float, generator: Generator, weights: dict[str, float] | None = None
+    played: Performance, amount: float, generator: Generator, weights: Mapping[str, float] | None = None
 ) -> Performance:
     """The same notes with a player's tempo, timing and loudness; controllers and beats go along.
 
@@ -82,7 +83,7 @@ def _quarters(ticking: clock.Clock, times_s: NDArray[np.float64]) -> NDArray[np.
 
 
 def _moved(
-    played: Performance, line: Line, after: clock.Clock, view: human.Interpretation, before: clock.Clock
+    played: Performance, line: Line, after: clock.Clock, view: Interpretation, before: clock.Clock
 ) -> Performance:
     found = played.notes
     start = after.seconds(line.onset)
@@ -95,7 +96,7 @@ def _moved(
     )  # fmt: skip
 
     def later(times_s: list[float]) -> list[float]:
-        return after.seconds(_quarters(before, np.array(times_s, np.float64))).tolist()
+        return list(after.seconds(_quarters(before, np.array(times_s, np.float64))).tolist())
 
     times = later([control.time_s for control in played.controls])
     controls = [control._replace(time_s=time) for control, time in zip(played.controls, times, strict=True)]

@@ -8,8 +8,8 @@ and their kin are played out. `human` adds what players add: rit. and fermatas, 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
@@ -18,13 +18,11 @@ from clefkit import notes
 from clefkit.errors import InputError
 from clefkit.notation import instruments
 from clefkit.notation.model import Score
-from clefkit.render import clock, events, graces, ornaments, pedal, route, tempo
+from clefkit.render import clock, events, graces, human, ornaments, pedal, route, tempo
 from clefkit.render.clock import Clock, Curve
 from clefkit.render.events import PIZZICATO_PROGRAM, Event
+from clefkit.render.line import Interpretation, Line
 from clefkit.render.route import Visit
-
-if TYPE_CHECKING:
-    from clefkit.render.human import Interpretation, Line
 
 LONGEST_S = 2 * 3600
 UNISON_S = 1e-3
@@ -39,7 +37,7 @@ def perform(
     repeats: bool = True,
     amount: float = 0.0,
     generator: Generator | None = None,
-    weights: dict[str, float] | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> notes.Performance:
     """Play a score.
 
@@ -59,8 +57,6 @@ def perform(
     curve = _unfolded(score, visits, min(amount / FULL_WORDS, 1.0))
     played = None
     if amount > 0 and generator is not None and found:
-        from clefkit.render import human
-
         played = human.interpret(_line(score, visits, found, curve), amount, generator, weights)
         curve = _bent(curve, played)
     ticking = clock.clock(curve)
@@ -116,8 +112,6 @@ def _time(found: list[Event], ticking: Clock, played: Interpretation | None) -> 
 
 def _line(score: Score, visits: list[Visit], found: list[Event], curve: Curve) -> Line:
     """What the rules of `human` need to know."""
-    from clefkit.render.human import Line
-
     voices: dict[tuple[int, str], int] = {}
     voice = [voices.setdefault((event.part, event.note.voice), len(voices)) for event in found]
     ticking = clock.clock(curve)

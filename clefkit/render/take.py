@@ -17,7 +17,7 @@ from clefkit.errors import InputError
 from clefkit.notation.model import Score
 from clefkit.notes import Notes, Performance
 from clefkit.registry import Asset
-from clefkit.render import synth, timbre
+from clefkit.render import human, synth, timbre
 from clefkit.render.synth import Rendering
 from clefkit.render.timbre import Timbre
 
@@ -40,6 +40,10 @@ class Source:
     def is_midi(self) -> bool:
         return self.path.suffix.lower() in MIDI_SUFFIXES
 
+    def humanity(self, asked: float | None) -> float:
+        """How humanly it is played: as asked, else as scores are; MIDI may be a human's performance already."""
+        return asked if asked is not None else 0.0 if self.is_midi else HUMAN
+
     @functools.cached_property
     def score(self) -> Score:
         """raises: InputError when the file is MIDI, which says what was played and not what is written"""
@@ -55,25 +59,25 @@ class Source:
 
 
 def performance(
-    source: Source, *, repeats: bool, human: float | None, generator: Generator, weights: Mapping[str, float] | None
+    source: Source, amount: float, generator: Generator, *, repeats: bool, weights: Mapping[str, float] | None
 ) -> Performance:
     """The notes as they are played.
 
-    human: 0 is exact; None is .5 for notation and 0 for MIDI, which may be a human's already
+    amount: how humanly; 0 is exact
     raises: InputError when the file is of another kind, damaged, past a limit or without notes
     """
     from clefkit.render import perform
 
     if not source.is_midi:
-        return perform.perform(source.score, repeats, HUMAN if human is None else human, generator, weights)
+        return perform.perform(source.score, repeats, amount, generator, weights)
     played = source.midi
     if not len(played.notes):
         raise InputError("no notes to play")
-    if not human:
+    if not amount:
         return played
     from clefkit.render import humanize
 
-    return humanize.humanized(played, human, generator, weights)
+    return humanize.humanized(played, amount, generator, weights)
 
 
 class Instruments(NamedTuple):
@@ -97,19 +101,27 @@ class Take:
     stems: bool
     repeats: bool
     human: float | None
-    weights: Mapping[str, float] | None
+    rules: Mapping[str, float] | None
     lufs: float | None
     substituted: tuple[int, ...] = field(default=(), init=False)
 
     @functools.cached_property
     def _generators(self) -> list[Generator]:
-        return self.generator.spawn(2)
+        return self.generator.spawn(3)
+
+    @functools.cached_property
+    def humanity(self) -> float:
+        """0 exactly, 1 very freely."""
+        return self.source.humanity(self.human)
+
+    @functools.cached_property
+    def weights(self) -> dict[str, float]:
+        """Of the rules by which a human plays."""
+        return human.drawn(self._generators[2], self.rules)
 
     @functools.cached_property
     def performance(self) -> Performance:
-        return performance(
-            self.source, repeats=self.repeats, human=self.human, generator=self._generators[0], weights=self.weights
-        )
+        return performance(self.source, self.humanity, self._generators[0], repeats=self.repeats, weights=self.weights)
 
     @functools.cached_property
     def timbres(self) -> list[Timbre | None]:
@@ -126,9 +138,9 @@ class Take:
     @functools.cached_property
     def played_score(self) -> Score:
         """The score as it is played, with its repeats written out."""
-        from clefkit.notation import layout
+        from clefkit.notation import played
 
-        return layout.unfolded(self.source.score) if self.repeats else self.source.score
+        return played.unfolded(self.source.score) if self.repeats else self.source.score
 
     def sound(self) -> Sound:
         """Play it."""
@@ -183,6 +195,8 @@ class Sound:
             "parts": [parts[each]._asdict() | {"timbre": self._timbre(each)} for each in chosen],
             "silent": _silent(self.silent(part)),
         }
+        if take.humanity:
+            facts["human"] = {"amount": take.humanity, "rules": take.weights}
         substituted = [each for each in take.substituted if each in chosen]
         if substituted:
             facts["substituted"] = [parts[each].name or f"part {each + 1}" for each in substituted]
