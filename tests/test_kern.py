@@ -95,14 +95,25 @@ def test_it_can_be_played(small: Score) -> None:
 
 @pytest.mark.parametrize(
     ("text", "quarters"),
-    [("4c", 1), ("2.c", 3), ("2..c", "7/2"), ("12c", "1/3"), ("3%2c", "8/3"), ("0c", 8), ("00c", 16), ("0.c", 12)],
+    [
+        ("4c", 1),
+        ("2.c", 3),
+        ("2..c", "7/2"),
+        ("12c", "1/3"),
+        ("3%2c", "8/3"),
+        ("0c", 8),
+        ("00c", 16),
+        ("0.c", 12),
+        ("4c.", "3/2"),
+    ],
 )
 def test_rhythms(text: str, quarters: str | int) -> None:
     assert token(text).duration == Fraction(quarters)
 
 
 @pytest.mark.parametrize(
-    ("text", "pitch"), [("4c", 60), ("4C", 48), ("4CC", 36), ("4cc#", 73), ("4B-", 58), ("4e--", 62), ("4ffn", 77)]
+    ("text", "pitch"),
+    [("4c", 60), ("4C", 48), ("4CC", 36), ("4cc#", 73), ("4B-", 58), ("4e--", 62), ("4ffn", 77), ("4cn#", 61)],
 )
 def test_pitches(text: str, pitch: int) -> None:
     assert token(text).heads[0].pitch == pitch

@@ -135,3 +135,25 @@ def test_a_damaged_zip_a_missing_file_and_another_kind_are_refused(tmp_path: Pat
 def test_numbers_without_measure_are_ignored(tmp_path: Path) -> None:
     text = xml(note("C", 4, 8)).replace("<divisions>2<", "<divisions>1e999999999<").replace(">8<", ">4<")
     assert read(tmp_path, text).notes[0].duration == 4
+
+
+def two_parts(first: str, second: str, first_time: str, second_time: str) -> str:
+    time = "<time><beats>{}</beats><beat-type>{}</beat-type></time>"
+    signs = f"<attributes><divisions>2</divisions>{time.format(*second_time.split('/'))}</attributes>"
+    other = f'<part id="P2"><measure number="1">{signs}{second}</measure></part>'
+    return xml(first, attributes=time.format(*first_time.split("/")), others=other)
+
+
+def test_bar_lines_of_parts_with_different_time_signatures_are_together(tmp_path: Path) -> None:
+    score = read(tmp_path, two_parts(note("C", 5, 2) * 2, note("C", 3, 1) * 6, "2/4", "6/8"))
+    assert [(n.onset, n.duration) for n in score.notes if n.part == 0] == [
+        (Fraction(0), Fraction(3, 2)),
+        (Fraction(3, 2), Fraction(3, 2)),
+    ]
+    assert [n.onset for n in score.notes if n.part == 1] == [Fraction(n, 2) for n in range(6)]
+    assert (int(score.measures[0].length), score.measures[0].time) == (3, (6, 8))
+
+
+def test_a_measure_that_is_not_full_is_not_stretched(tmp_path: Path) -> None:
+    score = read(tmp_path, two_parts(note("C", 5, 2), note("C", 3, 1) * 6, "2/4", "6/8"))
+    assert score.notes[0].duration == 1

@@ -15,7 +15,7 @@ import tiny_font
 from numpy.typing import NDArray
 from playing import performance
 
-from clefkit import notes, registry
+from clefkit import notes, registry, soundfonts
 from clefkit.errors import InputError
 from clefkit.notes import Notes, Part
 from clefkit.render import classes, sf2, sf3, synth, timbre
@@ -65,6 +65,11 @@ def test_presets_tell_their_keys_names_samples_and_attack(tmp_path: Path) -> Non
     assert (high.bank, high.program, high.name, high.keys) == (8, 3, "High", frozenset(range(60, 128)))
     assert high.attack_s == pytest.approx(2**-10)
     assert low.samples == {sf2.Sample("s", tiny_font.RATE, 0, 1000)}
+
+
+def test_attacks_count_as_slow_as_soft_notes_make_them(tmp_path: Path) -> None:
+    (slow,) = sf2.presets(tiny_font.font(tmp_path / "a.sf2", named("Soft", attack=-3600, attack_when_soft=1200)))
+    assert slow.attack_s == pytest.approx(0.25)
 
 
 def test_a_font_that_changed_is_read_again(tmp_path: Path) -> None:
@@ -264,6 +269,17 @@ def test_what_is_drawn_sounds(tmp_path: Path) -> None:
     rendering = synth.render(played, choose(played.notes, [font], 3))
     assert len(rendering.silent) == 0
     assert np.abs(rendering.audio.samples).max() > 0.01
+
+
+def test_fonts_that_we_know_better_of_are_not_drawn_from() -> None:
+    drawn = ["FluidR3_GM", "FluidR3Mono_GM", "MuseScore_General_Full", "MuseScore_General_Lite", "Anybody's Own"]
+    assert [soundfonts.is_drawn(name) for name in drawn] == [True] * 5
+    assert [soundfonts.is_drawn(name) for name in ("TimGM6mb", "sf_GMbank", "OPL-3_FM_128M")] == [False] * 3
+    fluid, musescore = soundfonts.known("FluidR3_GM"), soundfonts.known("MuseScore_General_Full")
+    assert fluid is not None
+    assert musescore is not None
+    assert fluid.origin == musescore.origin
+    assert soundfonts.known("Anybody's Own") is None
 
 
 # What is installed

@@ -27,6 +27,7 @@ class Preset(NamedTuple):
     tuned: bool = True
     name: str = "tiny"
     attack: int = -12_000
+    attack_when_soft: int = 0
 
 
 def click() -> NDArray[np.int16]:
@@ -66,8 +67,9 @@ def font(path: Path, *presets: Preset, rate: int = RATE) -> Path:
         "pmod": bytes(10),
         "pgen": b"".join(struct.pack("<HH", 41, n) for n in order) + bytes(4),
         "inst": inst,
-        "ibag": b"".join(struct.pack("<HH", start, 0) for start in starts),
-        "imod": bytes(10),
+        "ibag": b"".join(struct.pack("<HH", start, n) for n, start in enumerate(starts)),
+        # From velocity, 1 to 0, linear, to the attack.
+        "imod": b"".join(struct.pack("<HHhHH", 0x102, 34, each.attack_when_soft, 0, 0) for each in presets) + bytes(10),
         "igen": igen + bytes(4),
         "shdr": shdr + struct.pack("<20sIIIIIBbHH", b"EOS", *[0] * 9),
     }

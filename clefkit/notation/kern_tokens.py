@@ -15,8 +15,9 @@ from clefkit.notation.model import NO_MARKS
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LETTERS = "CDEFGAB"
-RHYTHM = re.compile(r"(\d{1,4})(?:%(\d{1,4}))?(\.{0,8})")
-PITCH = re.compile(r"([A-Ga-g])(\1{0,9})(#{1,4}|-{1,4}|n)?")
+RHYTHM = re.compile(r"(\d{1,4})(?:%(\d{1,4}))?")
+MOST_DOTS = 8
+PITCH = re.compile(r"([A-Ga-g])(\1{0,9})(?:n?(#{1,4}|-{1,4})|n)?")
 TREMOLO = re.compile(r"(?<!@)@(\d{1,4})@(?!@)")
 ARTICULATIONS = {
     "`": "staccatissimo", ",": "breath-mark", "v": "up-bow", "u": "down-bow", "o": "harmonic",
@@ -69,7 +70,7 @@ def token(text: str, sharps: int = 0) -> Token:
     common = _articulations(text)
     for slot, piece in enumerate(text.split(" ")):
         found = RHYTHM.search(piece)
-        own = _quarters(found) if found else None
+        own = _quarters(found, min(piece.count("."), MOST_DOTS)) if found else None
         duration = own if duration is None else duration
         head = _head(piece, own if own is not None else duration, slot, sharps, common)
         if head is not None:
@@ -81,12 +82,15 @@ def token(text: str, sharps: int = 0) -> Token:
     )  # fmt: skip
 
 
-def _quarters(found: re.Match[str]) -> Fraction:
-    """The length a rhythm stands for: 4 a quarter, 0 a breve, 00 a long, 3%2 two thirds of a whole note."""
-    digits, denominator, dots = found.groups()
+def _quarters(found: re.Match[str], dots: int) -> Fraction:
+    """The length a rhythm stands for: 4 a quarter, 0 a breve, 00 a long, 3%2 two thirds of a whole note.
+
+    dots: they may stand behind the pitch ("4gg.")
+    """
+    digits, denominator = found.groups()
     number = int(digits)
     length = Fraction(4 * int(denominator or 1), number) if number else Fraction(4 * 2 ** len(digits))
-    return length * (2 - Fraction(1, 2 ** len(dots))) if dots else length
+    return length * (2 - Fraction(1, 2**dots)) if dots else length
 
 
 def _head(piece: str, duration: Fraction | None, slot: int, sharps: int, common: frozenset[str]) -> Head | None:
@@ -101,7 +105,7 @@ def _head(piece: str, duration: Fraction | None, slot: int, sharps: int, common:
         return None
     letter, more, sign = found.groups()
     octave = 4 + len(more) if letter.islower() else 3 - len(more)
-    alter = len(sign) * (1 if sign[0] == "#" else -1) if sign and sign != "n" else 0
+    alter = len(sign) * (1 if sign[0] == "#" else -1) if sign else 0
     step = letter.upper()
     pitch = 12 * (octave + 1) + SEMITONES[step] + alter
     if not 0 <= pitch <= 127:

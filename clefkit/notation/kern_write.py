@@ -1,5 +1,5 @@
-"""`Score` to Humdrum **kern: one spine a staff, lowest first, with voices as sub-spines, and a **dynam spine beside each
-part that has dynamics.
+"""`Score` to Humdrum **kern: one spine a staff, lowest first, with voices as sub-spines; a **dynam spine beside a part
+that has dynamics.
 
 After D. Huron, "The Humdrum Toolkit: Reference Manual" (1994), and the Verovio Humdrum Viewer's additions (C. Sapp).
 Repeats with endings and jumps are an expansion list, which says the order of playing by name of section. Rests that
@@ -204,7 +204,7 @@ class _Writer:
                 self._data(full[tick], marks[tick])
 
     def _signs_row(self, signs: dict[int, str]) -> None:
-        """Interpretations or comments. What happens once, not in each voice, stands in the first column of its spine."""
+        """Interpretations or comments. What happens once, not in each voice, stands in a spine's first column."""
         empty = "!" if any(sign.startswith("!") for sign in signs.values()) else "*"
         row = []
         for index, spine in enumerate(self.spines):

@@ -41,8 +41,8 @@ def encode(score: Score) -> bytes:
     scale = max(-(-LEAST_TICKS // clock.ticks), 1)
     ticks = clock.ticks * scale
     rows = _sounding(score, clock, scale)
-    columns = np.array(rows, np.int64).reshape(-1, 5).T
-    onset, offset, pitch, velocity, part = midi.separated(*columns)
+    onset, offset, pitch, velocity, part = np.array(rows, np.int64).reshape(-1, 5).T
+    onset, offset, pitch, velocity, part = midi.separated(onset, offset, pitch.astype(np.float64), velocity, part)
     if offset.max(initial=0) > midi.LONGEST_DELTA:
         raise InputError("a score too long for a MIDI file")
     players = tuple(

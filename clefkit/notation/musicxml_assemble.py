@@ -5,55 +5,97 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
-from clefkit.notation.model import Clef, Dynamic, Fermata, Key, Part, Pedal, Score, Swing, Tempo, Text, Wedge
+from clefkit.notation.model import Clef, Dynamic, Fermata, Key, Measure, Part, Pedal, Score, Swing, Tempo, Text, Wedge
 from clefkit.notation.musicxml_barlines import extend
 from clefkit.notation.musicxml_directions import WORD
-from clefkit.notation.musicxml_part import Found
+from clefkit.notation.musicxml_part import Found, Share
 
 
 def assemble(parts: list[Part], found: Found) -> Score:
     """Lay the measures end to end and move everything in them to its place."""
     extend(found.measures, found.open_endings)
-    onset = Fraction(0)
-    for measure in found.measures:
-        if measure.length == 0:
-            measure.length = Fraction(4 * measure.time[0], measure.time[1])
-        measure.onset = onset
-        onset += measure.length
-    starts = [measure.onset for measure in found.measures]
+    line = _Line(found)
     for note in found.notes:
-        note.onset += starts[note.measure]
+        if line.stretches:
+            factor = line.stretches.get((note.measure, note.part), 1)
+            note.onset, note.duration = note.onset * factor, note.duration * factor
+        note.onset += line.starts[note.measure]
     score = Score(parts, found.measures, found.notes, slurs=found.slurs)
-    score.tempos = _tempos(found, starts)
-    score.keys = _keys(found, starts)
-    score.dynamics = sorted(Dynamic(starts[m] + at, part, mark) for m, at, part, mark in found.dynamics)
-    score.texts = sorted(Text(starts[m] + at, part, text) for m, at, part, text in found.texts)
-    score.clefs = [Clef(starts[m] + at, *rest) for m, at, rest in found.clefs]
+    score.tempos = _tempos(found, line.starts)
+    score.keys = _keys(found, line)
+    score.dynamics = sorted(Dynamic(line.at(m, at, part), part, mark) for m, at, part, mark in found.dynamics)
+    score.texts = sorted(Text(line.at(m, at, part), part, text) for m, at, part, text in found.texts)
+    score.clefs = [Clef(line.at(m, at, rest[0]), *rest) for m, at, rest in found.clefs]
     score.clefs.sort(key=lambda clef: clef.onset)
-    score.fermatas = _fermatas(found, starts)
-    swings = {starts[m] + at: (unit, long) for m, at, unit, long in found.swings}
+    score.fermatas = _fermatas(found, line)
+    swings = {line.starts[m] + at: (unit, long) for m, at, unit, long in found.swings}
     score.swings = [Swing(onset, *swings[onset]) for onset in sorted(swings)]
-    score.pedals = [Pedal(starts[m] + at, part, m, kind) for m, at, part, kind in found.pedals]
+    score.pedals = [Pedal(line.at(m, at, part), part, m, kind) for m, at, part, kind in found.pedals]
     score.pedals.sort(key=lambda pedal: pedal.onset)
-    score.wedges = sorted(
-        Wedge(starts[m] + at, starts[end_m] + end_at, part, grows)
-        for (m, at), (end_m, end_at), part, grows in found.wedges
-        if starts[end_m] + end_at > starts[m] + at
-    )
+    wedges = [
+        Wedge(line.at(*begin, part), line.at(*end, part), part, grows) for begin, end, part, grows in found.wedges
+    ]
+    score.wedges = sorted(wedge for wedge in wedges if wedge.end > wedge.onset)
     return score
 
 
-def _fermatas(found: Found, starts: list[Fraction]) -> list[Fermata]:
-    lengths = [measure.length for measure in found.measures]
+class _Line:
+    """The line of time: where the measures start, quarters.
+
+    stretches: (measure, part) -> by how much its content is longer than written: when one part has 2/4 and another 6/8,
+        both full, their bar lines are together, so a quarter of the one lasts as long as three eighths of the other
+    """
+
+    def __init__(self, found: Found) -> None:
+        self.starts: list[Fraction] = []
+        self.stretches: dict[tuple[int, int], Fraction] = {}
+        onset = Fraction(0)
+        for measure, shares in zip(found.measures, found.shares, strict=True):
+            self._meter(measure, shares)
+            if measure.length == 0:
+                measure.length = Fraction(4 * measure.time[0], measure.time[1])
+            measure.onset = onset
+            self.starts.append(onset)
+            onset += measure.length
+
+    def _meter(self, measure: Measure, shares: list[Share]) -> None:
+        """The time signature of a measure is that of its longest part."""
+        if not shares:
+            return
+        first = shares[0].time
+        if all(share.time == first for share in shares):
+            measure.time = first
+            return
+        longest = max(shares, key=lambda share: (share.length, share.is_full))
+        measure.time = longest.time
+        if longest.is_full and longest.length == measure.length:
+            for share in shares:
+                if share.is_full and share.length < longest.length:
+                    self.stretches[measure.index, share.part] = longest.length / share.length
+
+    def at(self, measure: int, place: Fraction, part: int) -> Fraction:
+        """Quarters from the start of the score."""
+        if self.stretches:
+            place *= self.stretches.get((measure, part), 1)
+        return self.starts[measure] + place
+
+
+def _fermatas(found: Found, line: _Line) -> list[Fermata]:
+    ends = [measure.onset + measure.length for measure in found.measures]
     over_bars = {
-        Fermata(starts[m] + (lengths[m] if at is None else at), Fraction(0), part) for m, at, part in found.bar_fermatas
+        Fermata(ends[m] if at is None else line.at(m, at, part), Fraction(0), part)
+        for m, at, part in found.bar_fermatas
     }
-    return sorted(over_bars | {Fermata(starts[m] + at, duration, part) for m, at, duration, part in found.fermatas})
+    over_notes = {
+        Fermata(line.at(m, at, part), line.at(m, at + duration, part) - line.at(m, at, part), part)
+        for m, at, duration, part in found.fermatas
+    }
+    return sorted(over_bars | over_notes)
 
 
-def _keys(found: Found, starts: list[Fraction]) -> list[Key]:
+def _keys(found: Found, line: _Line) -> list[Key]:
     """What most parts have at each place where any changes: horns and timpani are often written without a key."""
-    changes = sorted((starts[m] + at, part, fifths, mode) for m, at, part, fifths, mode in found.keys)
+    changes = sorted((line.at(m, at, part), part, fifths, mode) for m, at, part, fifths, mode in found.keys)
     places = {onset: index for index, (onset, *_) in enumerate(changes)}  # the last change at each onset
     current: dict[int, tuple[int, str]] = {}
     keys: list[Key] = []

@@ -77,7 +77,7 @@ def _clef(reader: PartReader, element: Any) -> None:
 def _time(reader: PartReader, element: Any) -> None:
     time = _signature(element)
     if time is not None:
-        reader.time = reader.current.time = time
+        reader.time, reader.is_timed = time, True
 
 
 def _signature(element: Any) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from clefkit.notation import musicxml_directions as directions
 from clefkit.notation import musicxml_notations as notations
@@ -32,15 +32,30 @@ LOUD = 90  # MusicXML counts dynamics in percent of velocity 90
 Place = tuple[int, Fraction]
 
 
+class Share(NamedTuple):
+    """How long a part's content of a measure is, quarters, and the time signature that the part has there."""
+
+    part: int
+    length: Fraction
+    time: tuple[int, int]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the content fills the signature exactly."""
+        return self.length * self.time[1] == 4 * self.time[0]
+
+
 @dataclass(slots=True)
 class Found:
     """What was read so far. Places are (measure index, quarters from the measure's start).
 
+    shares: of each measure, by the parts that have a time signature
     bar_fermatas: the place None is the end of the measure
     cues_sound: whether <cue> only means small
     """
 
     measures: list[Measure] = field(default_factory=list)
+    shares: list[list[Share]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     tempos: list[tuple[int, Fraction, int, float]] = field(default_factory=list)
     dynamics: list[tuple[int, Fraction, int, str]] = field(default_factory=list)
@@ -104,6 +119,7 @@ class PartReader:
         self.ending: frozenset[int] = frozenset()
         self.ending_start = 0
         self.time: tuple[int, int] = (4, 4)
+        self.is_timed = False  # whether this part has said so itself
 
     @property
     def current(self) -> Measure:
@@ -120,6 +136,7 @@ class PartReader:
         self.last_onsets.clear()
         if self.place == len(self.found.measures):
             self.found.measures.append(Measure(written, self.place, time=self.time, implicit=implicit))
+            self.found.shares.append([])
         for child in element:
             act = ACTIONS.get(child.tag)
             if act is not None:
@@ -128,7 +145,10 @@ class PartReader:
         self._lean_back()
         if self.ending:
             self.current.endings |= self.ending
-        self.current.length = max(self.current.length, self._length(furthest))
+        length = self._length(furthest)
+        self.current.length = max(self.current.length, length)
+        if self.is_timed:
+            self.found.shares[self.place].append(Share(self.index, length, self.time))
         directions.close_measure(self)
 
     def _length(self, furthest: Fraction) -> Fraction:

@@ -2,7 +2,7 @@
 
 FluidSynth decodes the Ogg Vorbis samples of an .sf3 in each process that loads it: seconds, where an .sf2 takes a
 fraction of one. We decode as it does, by libsndfile to 16 bits, so both sound the same to the bit, but for the last
-46 frames of samples without a loop: an .sf3's stop at once, an .sf2's filter may ring out (FluidSynth 2.3, -45 dB).
+46 frames of samples without a loop: an .sf3's stop at once, an .sf2's filter may ring out (FluidSynth 2.3, -49 dB).
 
 In an .sf3 a sample's start and end are bytes of its stream in the chunk of samples and its loop counts from its own
 beginning; in an .sf2 all four count frames from the chunk's beginning, and 46 zeros follow each sample.

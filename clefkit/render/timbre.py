@@ -4,8 +4,8 @@ Several fonts hold the same recordings, so a preset is drawn in three steps: rec
 samples made of them (in stereo, in mono, filtered, with fewer layers), then one of the presets that use it. Five copies
 of one violin count as one violin.
 
-What varies within a preset keeps the note where its label says: an attack changes by 3 ms at most, and the time at which
-its sound comes within 10 dB of its loudest by less than 4 ms in 99 of 100 notes (`benchmarks/timbre.py`).
+What varies within a preset keeps the note where its label says: an attack changes by 3 ms at most, and the time when
+its sound comes within 10 dB of its loudest by less than 5 ms in 99 of 100 notes (`benchmarks/timbre.py`).
 """
 
 from __future__ import annotations
