@@ -137,6 +137,14 @@ def _serve(name: str, pipe: Connection) -> None:
             pipe.send(Outcome(None, f"{type(error).__name__}: {error}"))
 
 
+def words(line: str) -> list[str]:
+    """What a line stands for: "op1n1..4" is op1n1, op1n2, op1n3, op1n4."""
+    found = re.fullmatch(r"(.*?)(\d+)\.\.(\d+)", line)
+    if found is None:
+        return [line]
+    return [f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1)]
+
+
 def files(folder: Path, without: list[str]) -> list[Path]:
     """All scores below a folder, but those whose path holds one of the words."""
     found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in notation.SUFFIXES]
@@ -175,7 +183,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="draws those files")
     options = parser.parse_args()
     lines = options.without.read_text(encoding="utf-8").splitlines() if options.without else []
-    without = [line.strip() for line in lines if line.strip() and line[0] not in "#["]
+    without = [word for line in lines if line.strip() and line[0] not in "#[" for word in words(line.strip())]
     sys.stdout.write(f"{'folder':20} {'reader':10} {'files':>6} {'read':>6} {'CPU s':>9} {'ratio':>8}\n")
     for folder in options.folders:
         paths = files(folder, without)

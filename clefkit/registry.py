@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import clefkit
 from clefkit import record
+from clefkit import soundfonts as known
 from clefkit.errors import InputError, MissingError, UsageError
 
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
@@ -28,8 +29,6 @@ SYSTEM_SOUNDFONTS = (
     "/usr/share/sounds/sf3",
     "/opt/homebrew/share/sounds/sf2",
 )
-# Fallbacks to play with, and chips: nobody's idea of another violin.
-RESERVED_SOUNDFONTS = re.compile(r"TimGM6mb|sf_GMbank|OPL-3", re.IGNORECASE)
 MOST_BANK, MOST_PROGRAM = 16_383, 127
 FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Lite", "FluidR3Mono_GM", "TimGM6mb")
 
@@ -136,7 +135,7 @@ def timbre(text: str) -> tuple[str, list[Asset]]:
     if text == "fixed":
         return text, [soundfont()]
     if text == "random":
-        drawn = [name for name in soundfonts() if not RESERVED_SOUNDFONTS.match(name)]
+        drawn = [name for name in soundfonts() if known.is_drawn(name)]
         return text, [soundfont(name) for name in sorted(drawn)] or [soundfont()]
     found = re.fullmatch(r"(.+):(\d{1,5}):(\d{1,3})", text, re.ASCII)
     if found is None:
@@ -147,11 +146,11 @@ def timbre(text: str) -> tuple[str, list[Asset]]:
 
 
 def soundfonts() -> dict[str, Path]:
-    """Every soundfont by name. Debian's `default-GM` and other links to a font are left out."""
+    """Every soundfont by name. Debian's `default-GM`, a second name of one of them, is left out."""
     folders = [root / "soundfonts" for root in roots()] + [Path(folder) for folder in SYSTEM_SOUNDFONTS]
     found: dict[str, Path] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*")) if not path.is_symlink()):
-        if path.suffix.lower() in SOUNDFONT_SUFFIXES:
+    for path in (path for folder in folders for path in sorted(folder.glob("*")) if path.is_file()):
+        if path.suffix.lower() in SOUNDFONT_SUFFIXES and not path.stem.startswith("default-"):
             found.setdefault(path.stem, path)
     for path in _carried_by_pretty_midi():
         found.setdefault(path.stem, path)

@@ -24,6 +24,7 @@ class Repeats(StrEnum):
 
 class Also(StrEnum):
     midi = "midi"
+    score_midi = "score-midi"
     kern = "kern"
     musicxml = "musicxml"
     mel = "mel"

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, Shell
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PIPELINES = re.findall(r"(?m)^(?:    .+\n)+", README.split("## Five pipelines")[1].split("\n## ")[0])
+PIPELINES = re.findall(r"(?m)^(?:    .+\n)+", README.split("## Six pipelines")[1].split("\n## ")[0])
 NAMES = '<score-part id="P{0}"><part-name>Violin</part-name></score-part>'
 PART = (
     '<part id="P{0}"><measure number="1"><attributes><divisions>1</divisions></attributes>'
@@ -26,19 +26,20 @@ EXAMPLE = README.split("```python\n")[1].split("```")[0]
 @pytest.fixture
 def music(tmp_path: Path, scale: Path, shell: Shell) -> Path:
     """The folders that the README's pipelines speak of, with a little music in them."""
-    for folder in ("scores", "songs", "tests", "takes", "demo"):
+    for folder in ("scores", "songs", "tests", "takes", "demo", "kern"):
         (tmp_path / folder).mkdir()
     (tmp_path / "quartet.musicxml").write_text(DUET)
     for place in ("scores/one.mxl", "songs/two.mxl", "demo/erinnerung.mxl"):
         shutil.copy(ROOT / "demo" / "erinnerung.mxl", tmp_path / place)
+    shutil.copy(ROOT / "tests" / "data" / "small.krn", tmp_path / "kern" / "three.krn")
     for number in range(12):
         shutil.copy(scale, tmp_path / "tests" / f"{number}.mid")
     shell("clefkit render scale.mid --out takes && rm takes/*.json")
     return tmp_path
 
 
-def test_there_are_five_pipelines() -> None:
-    assert len(PIPELINES) == 5
+def test_there_are_six_pipelines() -> None:
+    assert len(PIPELINES) == 6
 
 
 @pytest.mark.slow

@@ -65,15 +65,23 @@ def test_transposition_pedal_and_cue_notes(tmp_path: Path) -> None:
     assert performance.controls == (Control(0.0, 0, "control", 64, 127), Control(1.0, 0, "control", 64, 0))
 
 
-def test_grace_notes_take_their_time_from_the_note_before(tmp_path: Path) -> None:
+def test_short_grace_notes_take_their_time_from_the_note_they_lean_on(tmp_path: Path) -> None:
     graces = note("D", 5, 0, '<grace slash="yes"/>') + note("F", 5, 0, '<chord/><grace slash="yes"/>')
     score = read(tmp_path, xml(note("C", 5, 4) + graces + note("E", 5, 4)))
-    assert played(perform(score)) == [(0.0, 0.93, 72.0), (0.93, 1.0, 74.0), (0.93, 1.0, 77.0), (1.0, 2.0, 76.0)]
+    assert played(perform(score)) == [(0.0, 1.0, 72.0), (1.0, 1.065, 74.0), (1.0, 1.065, 77.0), (1.065, 2.0, 76.0)]
 
 
-def test_a_grace_note_at_the_very_start_delays_its_note(tmp_path: Path) -> None:
-    score = read(tmp_path, xml(note("D", 5, 0, "<grace/>") + note("C", 5, 8)))
-    assert played(perform(score)) == [(0.0, 0.11, 74.0), (0.11, 2.0, 72.0)]
+def test_a_long_grace_note_takes_half_of_its_note_and_two_thirds_of_a_dotted_one(tmp_path: Path) -> None:
+    score = read(
+        tmp_path, xml(note("D", 5, 0, "<grace/>") + note("C", 5, 2) + note("D", 5, 0, "<grace/>") + note("C", 5, 3))
+    )
+    assert played(perform(score)) == [(0.0, 0.25, 74.0), (0.25, 0.5, 72.0), (0.5, 1.0, 74.0), (1.0, 1.25, 72.0)]
+
+
+def test_a_group_of_grace_notes_is_quick(tmp_path: Path) -> None:
+    graces = note("D", 5, 0, "<grace/>") + note("E", 5, 0, "<grace/>")
+    score = read(tmp_path, xml(graces + note("C", 5, 8)))
+    assert played(perform(score)) == [(0.0, 0.1, 74.0), (0.1, 0.2, 76.0), (0.2, 2.0, 72.0)]
 
 
 def test_equal_pitches_of_a_part_do_not_overlap(tmp_path: Path) -> None:

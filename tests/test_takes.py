@@ -133,13 +133,14 @@ def test_the_record_maps_beats_to_seconds(score: Path, fonts: list[Asset], tmp_p
 
 
 def test_what_else_can_be_written(score: Path, fonts: list[Asset], tmp_path: Path) -> None:
-    facts = made(score, fonts, tmp_path, also=["midi", "kern", "musicxml", "mel"], human=0.7)
+    facts = made(score, fonts, tmp_path, also=["midi", "score-midi", "kern", "musicxml", "mel"], human=0.7)
     played, labels = midi.read(tmp_path / "x.performance.mid").notes, notes.read(tmp_path / "x.ref.jsonl")
     assert np.abs(played.onset - labels.onset).max() < 1e-3
     for name in ("x.score.krn", "x.score.musicxml"):
         written = notation.read(tmp_path / name)
         assert [note.pitch for note in written.notes] == [72, 76] * 3
         assert unfold(written) == [0, 1, 2]
+    assert midi.read(tmp_path / "x.score.mid").notes.onset.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     mel = np.load(tmp_path / "x.mel.npy")
     assert mel.dtype == np.float16
     assert mel.shape == (facts["wav"]["mel"]["frames"], facts["wav"]["mel"]["bins"])

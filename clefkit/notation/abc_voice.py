@@ -216,7 +216,8 @@ class Voice:
 
     def _graces(self, found: re.Match[str]) -> None:
         text = found["graces"][1:-1]
-        kind = "slashed" if text.startswith("/") else "plain"
+        # Tune books write a single one without the stroke and mean a short one.
+        kind = "slashed" if text.startswith("/") or len(HEAD.findall(text)) == 1 else "plain"
         for head in HEAD.finditer(text):
             note = self._head(head, Fraction(0))
             if note is not None:

@@ -58,7 +58,7 @@ def _listed(part: Part, name: str, drums: dict[int, str]) -> str:
     if not players and midi:
         players = {f"{name}-I1": ""}
     instruments = "".join(
-        f'<score-instrument id="{player}"><instrument-name>{label or name}</instrument-name></score-instrument>'
+        f'<score-instrument id="{player}"><instrument-name>{label}</instrument-name></score-instrument>'
         for player in players
     )
     plays = "".join(

@@ -182,7 +182,7 @@ def attributes(score: Score, index: int, page: Layout, staves: int) -> list[dict
         at = signs(clef.onset)
         at.staff = clef.staff if not at.key else 0
         octave = f"<clef-octave-change>{clef.octave}</clef-octave-change>" if clef.octave else ""
-        line = f"<line>{clef.line}</line>" if clef.sign != "percussion" else ""
+        line = f"<line>{clef.line}</line>"
         staff = f' number="{clef.staff}"' if staves > 1 else ""
         at.clefs += f"<clef{staff}><sign>{clef.sign}</sign>{line}{octave}</clef>"
     return found

@@ -1,15 +1,18 @@
-"""Grace notes: they take their time from before the beat, or, where nothing stands before it, from the note itself."""
+"""Grace notes: on the beat, from the time of the note they lean on, as they were meant until about 1840.
+
+A single long one takes half of that note, two thirds of a dotted one (L. Mozart, "Gründliche Violinschule",
+1756, chapter 9), but never more than a second; short ones and groups are quick. MuseScore has them in the same place.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 
 from clefkit.render.events import Event, Grace
 
-LENGTH_S = {"slashed": 0.07, "plain": 0.11, "after": 0.09}
-LEAST_S = 0.02
-SAME_S = 1e-6  # times that differ by rounding only
+LENGTH_S = {"slashed": 0.065, "plain": 0.1, "after": 0.09}
+LONGEST_S = 1.0
 TOGETHER_S = 1e-3
 
 Voices = dict[tuple[int, str], list[Event]]
@@ -51,24 +54,30 @@ def _groups(graces: list[Grace]) -> list[list[list[Event]]]:
 
 
 def _before(group: list[list[Event]], lengths: list[float], voice: list[Event]) -> None:
-    """Before the beat, from at most half of the note before; if that is too short, on the beat, from the note after."""
+    """From at most half of the note after; where none is, as long as they like."""
     beat = group[0][0].onset
-    index = bisect_right(voice, beat - TOGETHER_S, key=lambda event: event.onset)
-    before = voice[index - 1].onset if index else 0.0
-    wanted = sum(lengths)
-    room = min(wanted, (beat - before) / 2 if index else beat)
-    if room >= LEAST_S * len(group):
-        start = beat - room
-        for event in voice[:index]:
-            if event.onset >= before - SAME_S:
-                event.offset = min(event.offset, start)
-    else:
-        following = [event for event in voice[index:] if event.onset < beat + TOGETHER_S]
-        room = min([wanted, *((event.offset - event.onset) / 2 for event in following)])
-        start = beat
-        for event in following:
-            event.onset = beat + room
-    _fill(group, lengths, start, room)
+    index = bisect_left(voice, beat - TOGETHER_S, key=lambda event: event.onset)
+    leaned_on = []
+    for event in voice[index:]:
+        if event.onset > beat + TOGETHER_S:
+            break
+        leaned_on.append(event)
+    room = sum(lengths)
+    if leaned_on:
+        shortest = min(leaned_on, key=lambda event: event.offset - event.onset)
+        room = _share(group, room, shortest)
+    for event in leaned_on:
+        event.onset = beat + room
+    _fill(group, lengths, beat, room)
+
+
+def _share(group: list[list[Event]], wanted: float, main: Event) -> float:
+    """How much of a note its grace notes take, seconds."""
+    length = main.offset - main.onset
+    if len(group) > 1 or group[0][0].note.grace != "plain":
+        return min(wanted, length / 2)
+    dotted = main.note.duration.numerator == 3  # of a half, a quarter, ...: three of something
+    return min(length * (2 / 3 if dotted else 1 / 2), LONGEST_S)
 
 
 def _after(group: list[list[Event]], lengths: list[float], voice: list[Event]) -> None:

@@ -6,6 +6,7 @@ Clavier zu spielen", 1753; L. Mozart, 1756), with one default where manners diff
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import replace
@@ -13,7 +14,7 @@ from dataclasses import replace
 from clefkit.notation.model import Note, Score
 from clefkit.render.events import Event
 
-TRILL_S = 0.085  # a note of a trill
+TRILL_S = 0.07  # about what a note of a trill lasts
 SHAKE_S = 0.07  # the first two notes of a mordent, and those of a turn
 TREMOLO_S = 0.06  # the shortest note of a tremolo
 ARPEGGIO_S = 0.035  # between the notes of an arpeggio
@@ -54,7 +55,7 @@ def _ornament(event: Event, neighbours: _Neighbours) -> list[Event]:
         name, _, detail = mark.partition(":")
         if name in TRILLS:
             upper = neighbours.pitch(event.note, 1, detail)
-            return _alternate(event, [event.pitch, upper], TRILL_S, odd=True)
+            return _trill(event, upper)
         if name in MORDENTS:
             other = neighbours.pitch(event.note, MORDENTS[name], detail)
             return _figure(event, [event.pitch, other, event.pitch])
@@ -89,11 +90,17 @@ def _even(start: float, end: float, count: int) -> list[float]:
     return [start + (end - start) * index / count for index in range(count + 1)]
 
 
-def _alternate(event: Event, pitches: list[float], shortest_s: float, *, odd: bool) -> list[Event]:
-    """Change between pitches as fast as fits, at least once; with `odd` the first is also the last."""
-    count = max(int((event.offset - event.onset) / shortest_s + 0.5), 2)
-    count += odd and count % 2 == 0
-    return _split(event, _even(event.onset, event.offset, count), [pitches[i % len(pitches)] for i in range(count)])
+def _trill(event: Event, upper: float) -> list[Event]:
+    """In the 16ths, 32nds, 64ths that come nearest to what hands do; at least three notes, the last is the main one."""
+    length = event.offset - event.onset
+    of_quarter = length / max(event.end - event.start, 1e-6)
+    step = of_quarter / 2.0 ** round(math.log2(of_quarter / TRILL_S))
+    count = max(round(length / step), 3)
+    edges = _even(event.onset, event.offset, count)
+    if count % 2 == 0:  # the last two are one, so that it ends where it began
+        count -= 1
+        del edges[-2]
+    return _split(event, edges, [upper if i % 2 else event.pitch for i in range(count)])
 
 
 def _figure(event: Event, pitches: list[float]) -> list[Event]:

@@ -37,6 +37,13 @@ def _musicxml(sound: Sound, path: Path) -> dict[str, Any]:
     return {}
 
 
+def _score_midi(sound: Sound, path: Path) -> dict[str, Any]:
+    from clefkit.notation import midi_write
+
+    path.write_bytes(midi_write.encode(sound.take.played_score))
+    return {}
+
+
 def _mel(sound: Sound, path: Path) -> dict[str, Any]:
     from clefkit.render import mel
 
@@ -45,6 +52,7 @@ def _mel(sound: Sound, path: Path) -> dict[str, Any]:
 
 MAKERS = {
     "midi": Maker("performance.mid", _midi),
+    "score-midi": Maker("score.mid", _score_midi),
     "kern": Maker("score.krn", _kern),
     "musicxml": Maker("score.musicxml", _musicxml),
     "mel": Maker("mel.npy", _mel),
