@@ -48,7 +48,7 @@ def made(path: Path, fonts: list[Asset], folder: Path, seed: int = 0, **options:
     """Writes every product into the folder; returns the facts of each."""
     found = {}
     folder.mkdir(exist_ok=True)
-    chosen = {"timbre": "fixed"} | options
+    chosen: dict[str, Any] = {"timbre": "fixed"} | options
     for product in render.products(Source(path), np.random.default_rng(seed), fonts=fonts, **chosen):
         product.write(folder / f"{path.stem}.{product.suffix}")
         found[product.suffix] = product.facts
