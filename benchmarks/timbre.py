@@ -9,7 +9,7 @@ of a low note (7.6 ms at 130 Hz) are in it.
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -32,7 +32,9 @@ SEEDS = 20
 
 
 def main() -> None:
-    fonts = [Path(each) for each in sys.argv[1:]] or [asset.path for asset in registry.timbre("random")[1]]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("fonts", type=Path, nargs="*", help="without any: those that --timbre random draws from")
+    fonts = parser.parse_args().fonts or [asset.path for asset in registry.timbre("random")[1]]
     print("fonts:", ", ".join(font.name for font in fonts))
     print(f"\n{'kind':22}{'presets':>8}{'sample sets':>12}{'origins':>8}{f'sets in {SEEDS} seeds':>18}")
     for part in (*PARTS, Part("", 0, drums=True)):
