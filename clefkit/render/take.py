@@ -81,8 +81,10 @@ def performance(
 
 
 class Instruments(NamedTuple):
-    """What plays. choice: "fixed", "random", or "preset" for one bank and program; fonts: of the first alone for the
-    first and last of these."""
+    """What plays.
+
+    choice: "fixed", General MIDI of the first font; "random", of all fonts; "preset", one bank and program of the first
+    """
 
     choice: str
     fonts: list[Asset]
