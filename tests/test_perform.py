@@ -85,6 +85,17 @@ def test_tempo_primo_goes_back_to_the_first_number() -> None:
     assert np.allclose(np.diff(seconds(written, 1.0, 8, 9, 10)), 0.6)
 
 
+def test_tempo_primo_counts_as_a_number_and_a_ritenuto_is_short_but_meno_mosso_lasts() -> None:
+    tempos = [Tempo(Fraction(0), 60.0), Tempo(Fraction(4), 120.0)]
+    first = score(note(0, 1, 60), measures=3, tempos=tempos, texts=[Text(Fraction(8), 0, "Tempo I")])
+    assert np.allclose(np.diff(seconds(first, 0.0, *range(13))), [1.0] * 4 + [0.5] * 4 + [1.0] * 4)
+    for words, slow in (("ritenuto", 8), ("meno mosso", 36)):
+        lengths = np.diff(
+            seconds(score(note(0, 1, 60), measures=10, texts=[Text(Fraction(4), 0, words)]), 1.0, *range(41))
+        )
+        assert (lengths > 0.55).sum() == slow
+
+
 def test_a_fermata_holds_its_note_only_once_for_all_parts() -> None:
     holds = [Fermata(Fraction(1), Fraction(1), 0), Fermata(Fraction(1), Fraction(1), 0)]
     lengths = np.diff(seconds(score(note(0, 1, 60), fermatas=holds), 1.0, 0, 1, 2, 3))

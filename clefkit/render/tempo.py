@@ -1,7 +1,7 @@
 """How fast a score goes: metronome marks, words that change the tempo, and fermatas, as a curve over written time.
 
-Numbers are exact. Words are not: how much "rit." or a fermata slows is by common practice, and `amount` scales it; at 0
-only the numbers count.
+Numbers are exact, and "Tempo I" is the first of them. Other words are not: how much "rit." or a fermata slows is by
+common practice, and `amount` scales it; at 0 only the numbers count.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from clefkit.render.clock import Curve, Segment
 
 DEFAULT_TEMPO = 120.0  # without any mark: the default of the Standard MIDI File (1996) and of MuseScore
 LATEST_FIRST_TEMPO = 4.0  # quarters
-LONGEST_CHANGE = 16.0  # quarters that a change lasts when nothing ends it
-UNDONE_AFTER = 8.0  # quarters: a change that nothing takes back is taken back after this
+LONGEST_CHANGE = 16.0  # quarters: what takes it back is looked for so far
+UNDONE_AFTER = 8.0  # quarters: a change that nothing takes back so soon is taken back after this
 FERMATAS = ((1.0, 1.8), (2.0, 1.6), (4.0, 1.4))  # up to so many quarters, longer by
 LONG_FERMATA = 1.25
 BAR_FERMATA = (1.0, 1.5)  # quarters before the bar line, and their factor
@@ -35,8 +35,10 @@ GRADUAL = (
     (_words("accel", "accelerando", r"string\.", "stringendo", "affrett", "affrettando", "animando"), 0.78),
     (_words("incalzando", "beschleunigend", "pressez", "en pressant"), 0.78),
 )
+HELD = _words("riten", "ritenuto")
 SUDDEN = (
-    (_words("riten", "ritenuto", "meno mosso", "più lento", "piu lento", "langsamer", "ruhiger", "moins vite"), 1.18),
+    (HELD, 1.18),
+    (_words("meno mosso", "più lento", "piu lento", "langsamer", "ruhiger", "moins vite"), 1.18),
     (_words("slower", "plus lent"), 1.18),
     (_words("più mosso", "piu mosso", "più vivo", "più animato", "schneller", "bewegter", "lebhafter"), 0.86),
     (_words("plus vite", "faster"), 0.86),
@@ -47,10 +49,12 @@ MUCH, LITTLE = _words("molto", "assai", "sehr", "très"), _words("poco", "etwas"
 
 
 class _Change(NamedTuple):
-    """gradual: whether it is reached at the end, else at once; factor: of a quarter's length."""
+    """gradual: whether it is reached at the end, else at once; lasts: until something ends it, however far that is;
+    factor: of a quarter's length."""
 
     place: float
     gradual: bool
+    lasts: bool
     factor: float
 
 
@@ -60,9 +64,7 @@ def curve(score: Score, amount: float) -> Curve:
     amount: 0 to 1, how far words and fermatas are followed
     """
     end = float(score.measures[-1].onset + score.measures[-1].length)
-    marks = _marks(score)
-    if amount > 0:
-        marks = _with_first_tempo(score, marks)
+    marks = _with_first_tempo(score, _marks(score))
     plain = [
         Segment(start, stop, slope, slope) for (start, slope), (stop, _) in pairwise([*marks, (max(end, 1.0), 0.0)])
         if stop > start
@@ -105,14 +107,14 @@ def _changes(score: Score) -> list[_Change]:
 def _change(place: float, words: str, numbered: bool) -> _Change | None:
     """numbered: a metronome mark stands at the same place, so only what is to come after it is in the words."""
     if BACK.search(words) or FIRST.search(words):
-        return _Change(place, gradual=False, factor=1.0)
+        return _Change(place, gradual=False, lasts=False, factor=1.0)
     depth = 1.6 if MUCH.search(words) else 0.55 if LITTLE.search(words) else 1.0
     for pattern, factor in GRADUAL:
         if pattern.search(words):
-            return _Change(place, gradual=True, factor=factor**depth)
+            return _Change(place, gradual=True, lasts=False, factor=factor**depth)
     for pattern, factor in () if numbered else SUDDEN:
         if pattern.search(words):
-            return _Change(place, gradual=False, factor=factor**depth)
+            return _Change(place, gradual=False, lasts=pattern is not HELD, factor=factor**depth)
     return None
 
 
@@ -131,8 +133,9 @@ def _follow(base: Curve, changes: list[_Change], marks: list[float], ends: list[
         if change.factor == 1.0:
             continue
         ahead = places[index + 1 : index + 2] + _next(marks, change.place) + _next(ends, change.place)
-        longest = LONGEST_CHANGE if change.gradual else math.inf
-        stop = min([*ahead, change.place + (longest if ahead else UNDONE_AFTER)])
+        stop = min([*ahead, math.inf])
+        if not change.lasts and stop - change.place > LONGEST_CHANGE:
+            stop = change.place + UNDONE_AFTER
         factor = change.factor**amount
         slopes.append(Segment(change.place, stop, 1.0 if change.gradual else factor, factor))
         knots += [change.place, stop]
