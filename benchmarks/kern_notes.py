@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from clefkit import notation
 from clefkit.errors import InputError
-from clefkit.render import events, route
+from clefkit.notation.unfold import visits
+from clefkit.render import events
 
 TOLERANCE = 1 / 24
 LIMIT_S = 120
@@ -49,7 +50,7 @@ def our_notes(path: Path) -> tuple[Onsets, float]:
     start = time.process_time()
     score = notation.read(path)
     seconds = time.process_time() - start
-    found, _ = events.played(score, route.visits(score, repeats=False))
+    found, _ = events.played(score, visits(score, repeats=False))
     return sorted((event.note.pitch, event.start) for event in found), seconds
 
 

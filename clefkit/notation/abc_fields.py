@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from clefkit.notation.model import Clef
+from clefkit.notation.numbers import TEMPO_RANGE
 
 FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 MODES = {
@@ -25,7 +26,6 @@ METER = re.compile(r"\(?(\d{1,3}(?:\s*\+\s*\d{1,3}){0,9})\)?\s*/\s*(\d{1,3})")
 LENGTH = re.compile(r"(\d{1,3})\s*/\s*(\d{1,3})")
 TEMPO = re.compile(r"((?:\d{1,3}/\d{1,3}\s*)+)=\s*(\d{1,4}(?:\.\d{1,3})?)")
 OLD_TEMPO = re.compile(r"(?:(C)(\d?)\s*=\s*)?(\d{1,4})\Z")
-TEMPO_RANGE = (5, 1200)
 CLEFS = {
     "treble": ("G", 2), "bass": ("F", 4), "alto": ("C", 3), "tenor": ("C", 4), "baritone": ("F", 3),
     "soprano": ("C", 1), "mezzosoprano": ("C", 2), "perc": ("percussion", 2),

@@ -13,6 +13,7 @@ from clefkit.errors import InputError
 from clefkit.notation import abc_fields as fields
 from clefkit.notation import words
 from clefkit.notation.model import Measure, Note
+from clefkit.notation.spelling import STEPS
 from clefkit.notation.unfold import MOST_MEASURES
 
 NOTE = r"(?P<sign>\^\^|\^/?|__|_/?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']{0,9})(?P<length>\d{0,4}(?:/{0,8}\d{0,4}))"
@@ -34,7 +35,6 @@ CODE = re.compile(
     r"|(?P<broken>>{1,3}|<{1,3})"
     r"|(?P<slur>[()])|(?P<overlay>&)|(?P<spacer>y\d{0,3})|(?P<short>[.~H-WYh-w-])"
 )
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SIGNS = {"^^": 2.0, "^": 1.0, "^/": 0.5, "=": 0.0, "_/": -0.5, "_": -1.0, "__": -2.0}
 SHORT = {
     ".": "staccato", "~": "roll", "H": "fermata", "L": "accent", "M": "lowermordent", "O": "coda", "P": "uppermordent",

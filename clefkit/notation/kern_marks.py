@@ -14,7 +14,7 @@ from fractions import Fraction
 from clefkit.notation import words
 from clefkit.notation.kern_parts import Spine
 from clefkit.notation.model import Clef, Dynamic, Fermata, Key, Tempo, Text, Wedge
-from clefkit.notation.numbers import number
+from clefkit.notation.numbers import TEMPO_RANGE, number
 
 MODES = {
     "dor": "dorian", "phr": "phrygian", "lyd": "lydian", "mix": "mixolydian", "aeo": "aeolian", "loc": "locrian",
@@ -29,7 +29,6 @@ BEATS = {
     "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2), "quarter": Fraction(1), "eighth": Fraction(1, 2),
     "8th": Fraction(1, 2), "sixteenth": Fraction(1, 4), "16th": Fraction(1, 4),
 }  # fmt: skip
-TEMPO_RANGE = (5.0, 1200.0)
 DYNAMICS = re.compile(r"\[{1,2}|\]{1,2}|[<>]|[a-z]+")
 LEVEL = re.compile(r"(?:[mrs]?[pf]+z?p{0,2}|n)\Z")
 LINE_FEED = re.compile(r"\\n")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clefkit.notation import words
 from clefkit.notation.model import Dynamic, Fermata, Measure, Note, Pedal, Score, Slur, Tempo, Text, Wedge
-from clefkit.notation.numbers import number, whole
+from clefkit.notation.numbers import TEMPO_RANGE, number, whole
 
 if TYPE_CHECKING:
     from clefkit.notation.mei_layer import StaffState
 
-TEMPO_RANGE = (5.0, 1200.0)
 BEATS = {"breve": Fraction(8)} | {str(2**k): Fraction(4, 2**k) for k in range(8)}
 LATER = re.compile(r"(?:(\d{1,5})m\s*\+\s*)?(\d{1,4}(?:\.\d{1,6})?)\Z")
 LEVEL = re.compile(r"(?:[mrs]?[pf]+z?p{0,2}|n)\Z")

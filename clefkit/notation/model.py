@@ -71,6 +71,17 @@ class Measure:
     da_capo: bool = False
     fine: bool = False
 
+    @property
+    def unit(self) -> float:
+        """The length in quarters of what its time signature counts."""
+        return 4.0 / self.time[1]
+
+    @property
+    def first_beat(self) -> float:
+        """The number of the beat it begins with: 1, or later when it is a pickup."""
+        missing = 4.0 * self.time[0] / self.time[1] - float(self.length)
+        return 1.0 + (missing / self.unit if self.implicit and self.index == 0 and missing > 0 else 0.0)
+
 
 @dataclass(slots=True)
 class Note:

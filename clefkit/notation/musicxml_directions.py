@@ -7,13 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from clefkit.notation import words
-from clefkit.notation.numbers import number
+from clefkit.notation.numbers import TEMPO_RANGE, number
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
 
 SOUND, METRONOME, WORD = 2, 1, 0
-TEMPO_RANGE = (5.0, 1200.0)
 BEAT_UNITS = {
     "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2), "quarter": Fraction(1),
     "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8), "64th": Fraction(1, 16),

@@ -16,10 +16,10 @@ from clefkit.notation.model import Measure, Note, Part, Slur
 from clefkit.notation.musicxml_attributes import MOST_STAVES, attributes
 from clefkit.notation.musicxml_barlines import barline
 from clefkit.notation.numbers import number, whole
+from clefkit.notation.spelling import STEPS
 from clefkit.notation.words import Jump
 
 LETTERS = "CDEFGAB"
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 DRUM_LINES = {
     "D4": 44, "E4": 36, "F4": 36, "G4": 43, "A4": 41, "B4": 47, "C5": 38, "D5": 45, "E5": 48, "F5": 51, "G5": 42,
     "A5": 49,

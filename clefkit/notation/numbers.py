@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+TEMPO_RANGE = (5.0, 1200.0)  # quarters a minute; what lies outside is a slip of the pen
 NUMBER = re.compile(r"\s*[+-]?\d{1,9}(\.\d{1,9})?\s*\Z", re.ASCII)
 
 

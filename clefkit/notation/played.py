@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from clefkit.notation.model import (
     Clef,
@@ -25,24 +25,10 @@ from clefkit.notation.model import (
     Text,
     Wedge,
 )
-from clefkit.notation.unfold import unfold
+from clefkit.notation.unfold import Visit, visits
 
 LEVELS = {"pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff"}  # marks that last
 Placed = TypeVar("Placed", Tempo, Key, Swing, Clef, Dynamic, Text)
-
-
-class _Visit(NamedTuple):
-    """One playing of a measure.
-
-    shift: from written to played quarters; turn: 1 for the first time
-    leaps: the measure before it is not the one written before it; run: visits without a leap between have the same
-    """
-
-    measure: int
-    shift: Fraction
-    turn: int
-    leaps: bool
-    run: int
 
 
 @dataclass(slots=True)
@@ -50,8 +36,8 @@ class _Way:
     """The way through a score. of: measure -> its visits; edges: where the measures begin as written."""
 
     score: Score
-    visits: list[_Visit]
-    of: dict[int, list[_Visit]]
+    visits: list[Visit]
+    of: dict[int, list[Visit]]
     edges: list[Fraction]
 
     def measure(self, onset: Fraction) -> int:
@@ -84,19 +70,11 @@ def unfolded(score: Score) -> Score:
 
 
 def _way(score: Score) -> _Way:
-    visits: list[_Visit] = []
-    turns: dict[int, int] = defaultdict(int)
-    of: dict[int, list[_Visit]] = defaultdict(list)
-    now, before, run = Fraction(0), -1, 0
-    for place in unfold(score):
-        turns[place] += 1
-        leaps = place != before + 1
-        run += leaps
-        visits.append(_Visit(place, now - score.measures[place].onset, turns[place], leaps, run))
-        of[place].append(visits[-1])
-        now += score.measures[place].length
-        before = place
-    return _Way(score, visits, of, [measure.onset for measure in score.measures])
+    order = visits(score)
+    of: dict[int, list[Visit]] = defaultdict(list)
+    for visit in order:
+        of[visit.measure].append(visit)
+    return _Way(score, order, of, [measure.onset for measure in score.measures])
 
 
 def _measures(way: _Way) -> list[Measure]:
@@ -118,7 +96,7 @@ def _notes(way: _Way) -> list[Note]:
         notes = []
         for old in content[visit.measure]:
             note = copy(old)
-            note.id, note.measure, note.onset = _name(old.id, visit), index, old.onset + visit.shift
+            note.id, note.measure, note.onset = visit.name(old.id), index, old.onset + visit.shift
             notes.append(note)
         if visit.leaps:
             _mend_ties(before, notes, way.score.measures[visit.measure].onset + visit.shift)
@@ -137,10 +115,6 @@ def _mend_ties(before: list[Note], after: list[Note], edge: Fraction) -> None:
         note.tie_stop = (note.part, note.pitch) in starting
 
 
-def _name(name: str, visit: _Visit) -> str:
-    return f"{name}@{visit.turn}" if visit.turn > 1 else name
-
-
 def _slurs(way: _Way) -> Iterator[Slur]:
     """Each slur in each run of visits that has both of its ends."""
     places = {note.id: note.measure for note in way.score.notes} if way.score.slurs else {}
@@ -148,7 +122,7 @@ def _slurs(way: _Way) -> Iterator[Slur]:
         ends = {visit.run: visit for visit in way.of[places[slur.last]]}
         for visit in way.of[places[slur.first]]:
             if visit.run in ends:
-                yield Slur(_name(slur.first, visit), _name(slur.last, ends[visit.run]))
+                yield Slur(visit.name(slur.first), ends[visit.run].name(slur.last))
 
 
 def _moved(way: _Way, events: list[Placed]) -> Iterator[Placed]:

@@ -8,6 +8,8 @@ several movements; a new one begins where the measure numbers start again, and n
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,6 +31,42 @@ def unfold(score: Score) -> list[int]:
     for first, end in pairwise(edges):
         order += _Player(score.measures, first, end).play(MOST_MEASURES - len(order))
     return order
+
+
+class Visit(NamedTuple):
+    """One playing of a measure.
+
+    start: quarters from the start of the performance; shift: from written to played quarters
+    turn: 1 when it is played for the first time; leaps: the measure before it is not the one written before it
+    run: visits without a leap between them have the same
+    """
+
+    measure: int
+    start: Fraction
+    shift: Fraction
+    turn: int
+    leaps: bool
+    run: int
+
+    def name(self, written: str) -> str:
+        """The id that a note has in this visit: in the n-th, from the second on, "@n" stands behind it."""
+        return f"{written}@{self.turn}" if self.turn > 1 else written
+
+
+def visits(score: Score, repeats: bool = True) -> list[Visit]:
+    """All measures in the order of playing; without `repeats` each once, as written. Raises as `unfold` does."""
+    turns: dict[int, int] = defaultdict(int)
+    found: list[Visit] = []
+    now, before, run = Fraction(0), -1, 0
+    for place in unfold(score) if repeats else range(len(score.measures)):
+        measure = score.measures[place]
+        turns[place] += 1
+        leaps = place != before + 1
+        run += leaps
+        found.append(Visit(place, now, now - measure.onset, turns[place], leaps, run))
+        now += measure.length
+        before = place
+    return found
 
 
 def movements(score: Score) -> list[int]:

@@ -44,7 +44,7 @@ def performance(
     raises: InputError when it is of another kind, damaged, past a limit or without notes
     """
     chance = generator if generator is not None else np.random.default_rng(0)
-    source = takes.Source(path)
+    source = takes.ScoreFile(path)
     return takes.performance(source, source.humanity(human), chance, repeats=repeats, weights=weights)
 
 
@@ -81,7 +81,7 @@ def products(
     kind: "wav" or "flac"; repeats: "full" or "none"; also: names of `sides.MAKERS`
     variants: how many times it is played; more than one are called v1, v2, ...
     """
-    score = takes.Source(source.path)
+    score = takes.ScoreFile(source.path)
     instruments = _instruments(timbre, fonts)
     chances = np.random.SeedSequence(rng.integers(2**32, size=4).tolist()).spawn(variants)
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 from clefkit.errors import InputError
 from clefkit.notation import instruments
 from clefkit.notation.model import Note, Score, Swing
+from clefkit.notation.unfold import Visit
 from clefkit.render.dynamics import velocities
-from clefkit.render.route import Visit, first_beat, unit
 
 MOST_NOTES = 1_000_000
 TIE_SLACK = 1 / 16  # quarters: sources round tuplets, so the ends of a tie may miss each other
@@ -66,11 +66,12 @@ def played(score: Score, visits: list[Visit]) -> tuple[list[Event], list[Grace]]
     written = _written(score)
     ties, graces = _Ties(), []
     for visit in visits:
+        shift = float(visit.shift)
         for index in content[visit.measure]:
             note, (start, end, velocity, plucked, beat) = score.notes[index], written[index]
             number = score.measures[note.measure].number
             event = Event(
-                start + visit.shift, end + visit.shift, note, note.id + visit.suffix, note.pitch, velocity, note.part,
+                start + shift, end + shift, note, visit.name(note.id), note.pitch, velocity, note.part,
                 plucked, number, beat,
             )  # fmt: skip
             if note.grace:
@@ -84,7 +85,7 @@ def _written(score: Score) -> list[tuple[float, float, float, bool, float]]:
     """For each note of the score: start and end in written quarters, velocity, whether it is plucked, beat."""
     loudness = velocities(score)
     plucked = _Plucked(score)
-    starts = [(m.onset, unit(m), first_beat(m)) for m in score.measures]
+    starts = [(m.onset, m.unit, m.first_beat) for m in score.measures]
     swing = _swung(score)
     rows = []
     for index, note in enumerate(score.notes):

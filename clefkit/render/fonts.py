@@ -67,24 +67,6 @@ def synth(soundfont: Path, rate: int) -> Iterator[Synth]:
             call["delete_fluid_settings"](settings)
 
 
-def has(soundfont: Path, bank: int, program: int) -> bool:
-    """Whether the font has that preset. Raises as `synth` does."""
-    with _LOCK:
-        return bool(fluid.library().call["sfont_get_preset"](_font(soundfont), bank, program))
-
-
-def presets(soundfont: Path) -> list[tuple[int, int]]:
-    """Bank and program of each preset, in the font's order. Raises as `synth` does."""
-    with _LOCK:
-        font = _font(soundfont)
-        call = fluid.library().call
-        call["sfont_iteration_start"](font)
-        found = []
-        while preset := call["sfont_iteration_next"](font):
-            found.append((call["preset_get_banknum"](preset), call["preset_get_num"](preset)))
-        return found
-
-
 def _settings(call: dict[str, Any], polyphony: int, rate: int) -> int:
     settings: int = call["new_fluid_settings"]()
     whole = {"synth.polyphony": polyphony, "synth.midi-channels": CHANNELS, "synth.cpu-cores": 1}

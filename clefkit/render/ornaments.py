@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from clefkit.notation.model import Note, Score
+from clefkit.notation.spelling import STEPS, signature, spelled
 from clefkit.render.events import Event
 
 TRILL_S = 0.07  # about what a note of a trill lasts
@@ -21,9 +22,6 @@ ARPEGGIO_S = 0.035  # between the notes of an arpeggio
 MOST_OF_NOTE = 0.5  # that an arpeggio may take
 SOFTER = 6.0  # velocity of what is not the written note
 
-LETTERS = "CDEFGAB"
-NATURAL = dict(zip(LETTERS, (0, 2, 4, 5, 7, 9, 11), strict=True))
-SHARPS = "FCGDAEB"
 ALTERS = {
     "sharp": 1, "flat": -1, "natural": 0, "double-sharp": 2, "flat-flat": -2, "sharp-sharp": 2, "natural-sharp": 1,
     "natural-flat": -1,
@@ -190,24 +188,10 @@ class _Neighbours:
         """The neighbour above (1) or below (-1), of the key signature unless an accidental stands by the ornament."""
         index = bisect_right(self.onsets, note.onset) - 1
         fifths = self.fifths[index] if index >= 0 else 0
-        step = note.step or _letter(note.pitch, fifths)
-        place = LETTERS.index(step) + direction
-        letter = LETTERS[place % 7]
-        alter = ALTERS[accidental] if accidental in ALTERS else _alter(letter, fifths)
-        pitch = note.pitch + (NATURAL[letter] + alter - note.pitch) % 12
+        letters = "".join(STEPS)
+        letter = letters[(letters.index(spelled(note.pitch, note.step, fifths).step) + direction) % 7]
+        alter = ALTERS[accidental] if accidental in ALTERS else signature(fifths)[letter]
+        pitch = note.pitch + (STEPS[letter] + alter - note.pitch) % 12
         while direction < 0 and pitch >= note.pitch:
             pitch -= 12
         return min(max(pitch, 0.0), 127.0) if pitch != note.pitch else note.pitch + direction
-
-
-def _alter(letter: str, fifths: int) -> int:
-    if fifths >= 0:
-        return (fifths + 6 - SHARPS.index(letter)) // 7
-    return -((-fifths + SHARPS.index(letter)) // 7)
-
-
-def _letter(pitch: float, fifths: int) -> str:
-    """The letter of a pitch nobody spelled: one of the key, else a natural, else raised or lowered as the key is."""
-    spellings = [(letter, _alter(letter, fifths)) for letter in LETTERS]
-    spellings += [(letter, alter) for alter in (0, 1 if fifths >= 0 else -1) for letter in LETTERS]
-    return next(letter for letter, alter in spellings if (NATURAL[letter] + alter - round(pitch)) % 12 == 0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from fractions import Fraction
 
 import numpy as np
 
 from clefkit.notation.model import Score
+from clefkit.notation.unfold import Visit
 from clefkit.notes import Control
 from clefkit.render.clock import Clock
-from clefkit.render.route import Visit
 
 SUSTAIN = 64
 GAP_S = 0.06
@@ -30,7 +31,7 @@ def controls(score: Score, clock: Clock, visits: list[Visit]) -> tuple[Control, 
             down.clear()
         for index in content[visit.measure]:
             pedal = score.pedals[index]
-            press = now = _seconds(clock, float(pedal.onset) + visit.shift)
+            press = now = _seconds(clock, pedal.onset + visit.shift)
             if pedal.part in down:
                 found += _lifted(now, {pedal.part})
                 down.remove(pedal.part)
@@ -39,12 +40,12 @@ def controls(score: Score, clock: Clock, visits: list[Visit]) -> tuple[Control, 
                 found.append(Control(press, pedal.part, "control", SUSTAIN, 127))
                 down.add(pedal.part)
     last = visits[-1]
-    found += _lifted(_seconds(clock, last.start + float(score.measures[last.measure].length)), down)
+    found += _lifted(_seconds(clock, last.start + score.measures[last.measure].length), down)
     return tuple(sorted(found, key=lambda control: control.time_s))
 
 
-def _seconds(clock: Clock, quarters: float) -> float:
-    return float(clock.seconds(np.array([quarters]))[0])
+def _seconds(clock: Clock, quarters: Fraction) -> float:
+    return float(clock.seconds(np.array([float(quarters)]))[0])
 
 
 def _lifted(time_s: float, parts: set[int]) -> list[Control]:

@@ -18,11 +18,12 @@ from clefkit import notes
 from clefkit.errors import InputError
 from clefkit.notation import instruments
 from clefkit.notation.model import Score
-from clefkit.render import clock, events, graces, human, ornaments, pedal, route, tempo
+from clefkit.notation.unfold import Visit
+from clefkit.notation.unfold import visits as all_visits
+from clefkit.render import clock, events, graces, human, ornaments, pedal, tempo
 from clefkit.render.clock import Clock, Curve
 from clefkit.render.events import PIZZICATO_PROGRAM, Event
 from clefkit.render.line import Interpretation, Line
-from clefkit.render.route import Visit
 
 LONGEST_S = 2 * 3600
 UNISON_S = 1e-3
@@ -49,7 +50,7 @@ def perform(
         sustain pedal as controller 64; the time of each beat
     raises: InputError when there is nothing to play, or when it would last more than two hours
     """
-    visits = route.visits(score, repeats)
+    visits = all_visits(score, repeats)
     found, before = events.played(score, visits)
     if not found and not before:
         raise InputError("a score without notes to play")
@@ -77,7 +78,7 @@ def _unfolded(score: Score, visits: list[Visit], amount: float) -> Curve:
     for visit in visits:
         measure = score.measures[visit.measure]
         start = float(measure.onset)
-        pieces += written.between(start, float(measure.onset + measure.length), visit.shift)
+        pieces += written.between(start, float(measure.onset + measure.length), float(visit.shift))
     return Curve(pieces)
 
 
@@ -89,7 +90,7 @@ def _bent(curve: Curve, played: Interpretation) -> Curve:
 
 def _check_length(ticking: Clock, score: Score, visits: list[Visit]) -> None:
     last = visits[-1]
-    end = float(ticking.seconds(np.array([last.start + float(score.measures[last.measure].length)]))[0])
+    end = float(ticking.seconds(np.array([float(last.start + score.measures[last.measure].length)]))[0])
     if end > LONGEST_S:
         raise InputError(
             f"plays for {end / 3600:.1f} hours, more than the {LONGEST_S // 3600} we play: cut it into parts"
@@ -120,8 +121,8 @@ def _line(score: Score, visits: list[Visit], found: list[Event], curve: Curve) -
     measures = [score.measures[visit.measure] for visit in visits]
     slurred = _slurred(score)
     section = {m.index for m in score.measures if m.repeat_times or m.fine or m.da_capo or m.dal_segno}
-    ends = [visit.start + float(m.length) for visit, m in zip(visits, measures, strict=True) if m.index in section]
-    last = visits[-1].start + float(measures[-1].length)
+    ends = [float(visit.start + m.length) for visit, m in zip(visits, measures, strict=True) if m.index in section]
+    last = float(visits[-1].start + measures[-1].length)
     return Line(
         onset=start,
         duration=np.array([event.end - event.start for event in found]),
@@ -131,7 +132,7 @@ def _line(score: Score, visits: list[Visit], found: list[Event], curve: Curve) -
         velocity=np.array([event.velocity for event in found]),
         slurred=np.array([event.note.id in slurred for event in found]),
         staccato=np.array([bool(event.note.marks & SHORT) for event in found]),
-        bars=np.array([visit.start for visit in visits]),
+        bars=np.array([float(visit.start) for visit in visits]),
         beat=np.array([_beat(measure.time) for measure in measures]),
         key=np.array([_key(keys, float(measure.onset)) for measure in measures]),
         seconds_per_quarter=(ticking.seconds(start + 1e-3) - ticking.seconds(start)) / 1e-3,
@@ -219,10 +220,10 @@ def _beats(score: Score, ticking: Clock, visits: list[Visit]) -> tuple[notes.Bea
     rows: list[tuple[str, int, float, float]] = []
     for visit in visits:
         measure = score.measures[visit.measure]
-        unit, first, length = route.unit(measure), route.first_beat(measure), float(measure.length)
+        start, unit, first, length = float(visit.start), measure.unit, measure.first_beat, float(measure.length)
         beat = first
         while (beat - first) * unit < length - 1e-6 or beat == first:
-            rows.append((measure.number, visit.turn, beat, visit.start + (beat - first) * unit))
+            rows.append((measure.number, visit.turn, beat, start + (beat - first) * unit))
             beat = float(int(beat) + 1)
     times = ticking.seconds(np.array([row[3] for row in rows])).tolist()
     return tuple(notes.Beat(*row, time_s) for row, time_s in zip(rows, times, strict=True))

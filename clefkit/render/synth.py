@@ -24,7 +24,7 @@ from clefkit import audio
 from clefkit.audio import Audio, Samples
 from clefkit.errors import InputError
 from clefkit.notes import Notes, Performance, take
-from clefkit.render import fluid, fonts, plan, player
+from clefkit.render import fluid, plan, player, timbre
 from clefkit.render.stems import Stems
 from clefkit.render.timbre import Timbre
 
@@ -72,33 +72,12 @@ def render(
     planned = plan.make(performance, rate)
     substituted: tuple[int, ...] = ()
     if isinstance(timbres, Path):
-        timbres, substituted = general_midi(planned.notes, timbres)
+        timbres, substituted = timbre.fixed(planned.notes.parts, timbres)
     kept = Stems() if stems else None
     mix, peak, sounds = _mixed(planned, timbres, rate, kept)
     notes = _with_ends(planned.notes, mix.shape[1] / rate)
     peak_db = max(audio.true_peak_db(mix), 20 * math.log10(peak) if peak > 0 else -math.inf)
     return Rendering(Audio(mix, rate), take(notes, sounds), take(notes, ~sounds), substituted, peak_db, kept)
-
-
-def general_midi(notes: Notes, font: Path) -> tuple[list[Timbre | None], tuple[int, ...]]:
-    """The presets of one font for the parts, by their programs, and the parts that have to play on another one.
-
-    A melodic part falls back to the font's piano, or its first preset: a font of one instrument plays everything. Drums
-    fall back to the first kit, else they stay silent (None).
-    raises: as `fonts.synth` does
-    """
-    there = fonts.presets(font)
-    melodic = [preset for preset in there if preset[0] != fonts.DRUM_BANK]
-    timbres: list[Timbre | None] = []
-    substituted = []
-    for index, part in enumerate(notes.parts):
-        bank = fonts.DRUM_BANK if part.drums else 0
-        choices = [preset for preset in ((bank, part.program), (bank, 0)) if preset in there]
-        choices += [] if part.drums else melodic[:1]
-        timbres.append(Timbre(font, *choices[0]) if choices else None)
-        if choices and choices[0] != (bank, part.program):
-            substituted.append(index)
-    return timbres, tuple(substituted)
 
 
 def version() -> str:

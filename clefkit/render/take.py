@@ -31,7 +31,7 @@ MOST_SILENT_TOLD = 20
 
 
 @dataclass(frozen=True)
-class Source:
+class ScoreFile:
     """A score file, read once however often it is played."""
 
     path: Path
@@ -59,7 +59,7 @@ class Source:
 
 
 def performance(
-    source: Source, amount: float, generator: Generator, *, repeats: bool, weights: Mapping[str, float] | None
+    source: ScoreFile, amount: float, generator: Generator, *, repeats: bool, weights: Mapping[str, float] | None
 ) -> Performance:
     """The notes as they are played.
 
@@ -96,7 +96,7 @@ class Instruments(NamedTuple):
 class Take:
     """One playing. generator: chance for this one alone."""
 
-    source: Source
+    source: ScoreFile
     instruments: Instruments
     generator: Generator
     rate: int
@@ -134,7 +134,7 @@ class Take:
             return timbre.choose(found, paths, self._generators[1])
         if self.instruments.choice == "preset":
             return [Timbre(paths[0], self.instruments.bank, self.instruments.program)] * len(found.parts)
-        chosen, self.substituted = synth.general_midi(found, paths[0])
+        chosen, self.substituted = timbre.fixed(found.parts, paths[0])
         return chosen
 
     @functools.cached_property

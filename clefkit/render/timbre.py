@@ -97,6 +97,22 @@ def choose(notes: Notes, fonts: Sequence[Path], generator: Generator) -> list[Ti
     return timbres
 
 
+def fixed(parts: Sequence[Part], font: Path) -> tuple[list[Timbre | None], tuple[int, ...]]:
+    """The General MIDI presets of one font for the parts, and the parts that have to play on another one.
+
+    raises: InputError when the font can't be read
+    """
+    timbres: list[Timbre | None] = []
+    substituted = []
+    for index, part in enumerate(parts):
+        found = fallback(part, [font])
+        timbres.append(None if found is None else Timbre(font, found.preset.bank, found.preset.program))
+        wanted = (sf2.DRUM_BANK if part.drums else 0, part.program)
+        if found is not None and (found.preset.bank, found.preset.program) != wanted:
+            substituted.append(index)
+    return timbres, tuple(substituted)
+
+
 def candidates(part: Part, fonts: Sequence[Path]) -> list[Candidate]:
     """Every preset of the fonts that may play a part: those of its kind. Raises InputError when one can't be read."""
     return [
