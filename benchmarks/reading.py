@@ -2,11 +2,12 @@
 
     python benchmarks/reading.py FOLDER... [--without music21-heldout.txt] [--peers 40]
 
-All files below each folder that clefkit reads are read by clefkit, with the order of playing; verovio, partitura and
-music21, where they are installed, read a sample of them. A reader lives in a process of its own, which is started again
-when it crashes or takes too long. Times are of the processor, without starting up: for verovio `loadFile` and
-`renderToMIDI`, which reads all of a file; for the others, reading alone. The ratio is the median over the files that
-both read, verovio being 1.
+All files below each folder that clefkit reads are read by clefkit; verovio, partitura and music21, where they are
+installed, read a sample of them. A reader lives in a process of its own, which is started again when it crashes or
+takes too long. Times are of the processor, without starting up. Everybody reads the file and plays its repeats out
+(`played.unfolded`; `loadFile` and `renderToMIDI`; `unfold_part_maximal` of each part), but music21, which only reads.
+With `--alone` clefkit, partitura and music21 only read. The ratio is the median over the files that both read, clefkit
+being 1.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ class Outcome(NamedTuple):
     fault: str = ""
 
 
-def clefkit_reader() -> Callable[[str], object]:
-    from clefkit.notation.unfold import unfold
+def clefkit_reader(*, alone: bool) -> Callable[[str], object]:
+    from clefkit.notation.played import unfolded
 
-    return lambda path: unfold(notation.read(Path(path)))
+    return lambda path: notation.read(Path(path)) if alone else unfolded(notation.read(Path(path)))
 
 
-def verovio_reader() -> Callable[[str], object]:
+def verovio_reader(*, alone: bool) -> Callable[[str], object]:  # noqa: ARG001 it does not read all before it plays
     import verovio
 
     verovio.enableLog(verovio.LOG_OFF)
@@ -62,22 +63,25 @@ def verovio_reader() -> Callable[[str], object]:
     return read
 
 
-def partitura_reader() -> Callable[[str], object]:
+def partitura_reader(*, alone: bool) -> Callable[[str], object]:
     sys.modules["fluidsynth"] = None  # type: ignore[assignment]  # else importing it fetches a soundfont
     sys.setrecursionlimit(DEEP)
     partitura: Any = importlib.import_module("partitura")
 
-    read: Callable[[str], object] = partitura.load_score
+    def read(path: str) -> object:
+        score = partitura.load_score(path)
+        return score if alone else [partitura.score.unfold_part_maximal(part) for part in score.parts]
+
     return read
 
 
-def music21_reader() -> Callable[[str], object]:
+def music21_reader(*, alone: bool) -> Callable[[str], object]:  # noqa: ARG001
     music21: Any = importlib.import_module("music21")
 
     return lambda path: music21.converter.parse(path, forceSource=True)
 
 
-READERS: dict[str, Callable[[], Callable[[str], object]]] = {
+READERS: dict[str, Callable[..., Callable[[str], object]]] = {
     "clefkit": clefkit_reader,
     "verovio": verovio_reader,
     "partitura": partitura_reader,
@@ -88,8 +92,9 @@ READERS: dict[str, Callable[[], Callable[[str], object]]] = {
 class Worker:
     """One reader in a process of its own."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool) -> None:
         self.name = name
+        self.alone = alone
         self.process: Any = None
         self.pipe: Any = None
 
@@ -98,7 +103,7 @@ class Worker:
         if self.process is None:
             context = multiprocessing.get_context("spawn")
             self.pipe, other = context.Pipe()
-            self.process = context.Process(target=_serve, args=(self.name, other), daemon=True)
+            self.process = context.Process(target=_serve, args=(self.name, self.alone, other), daemon=True)
             self.process.start()
             other.close()
         try:
@@ -121,10 +126,10 @@ class Worker:
             self.process = None
 
 
-def _serve(name: str, pipe: Connection) -> None:
+def _serve(name: str, alone: bool, pipe: Connection) -> None:
     """Read what comes through the pipe until it closes."""
     warnings.simplefilter("ignore")
-    read = READERS[name]()
+    read = READERS[name](alone=alone)
     while True:
         path = pipe.recv()
         start = time.process_time()
@@ -151,20 +156,18 @@ def files(folder: Path, without: list[str]) -> list[Path]:
     return [path for path in found if not any(word in str(path) for word in without)]
 
 
-def table(folder: Path, paths: list[Path], sample: list[Path]) -> None:
+def table(folder: Path, paths: list[Path], sample: list[Path], *, alone: bool) -> None:
     """One line a reader, and below it what went wrong."""
     results: dict[str, dict[Path, Outcome]] = {}
     for name in READERS:
         if name == "clefkit" or (sample and importlib.util.find_spec(name) is not None):
-            worker = Worker(name)
+            worker = Worker(name, alone=alone)
             results[name] = {path: worker.read(path) for path in (paths if name == "clefkit" else sample)}
             worker.close()
     for name, found in results.items():
         times = {path: one.seconds for path, one in found.items() if one.seconds is not None}
-        base = results.get("verovio", {})
-        ratios = [
-            times[path] / one.seconds for path, one in base.items() if path in times and one.seconds
-        ]  # fmt: skip
+        base = results["clefkit"]
+        ratios = [times[path] / ours for path in sample if path in times and (ours := base[path].seconds)]
         ratio = f"{statistics.median(ratios):8.2f}" if ratios else "       -"
         sys.stdout.write(
             f"{folder.name:20} {name:10} {len(found):6} {len(times):6} {sum(times.values()):9.1f} {ratio}\n"
@@ -181,6 +184,7 @@ def main() -> None:
     parser.add_argument("--without", type=Path, help="a file of words, one a line; paths that hold one are left out")
     parser.add_argument("--peers", type=int, default=0, help="how many files of each folder the others read too")
     parser.add_argument("--seed", type=int, default=0, help="draws those files")
+    parser.add_argument("--alone", action="store_true", help="reading alone, repeats not played out")
     options = parser.parse_args()
     lines = options.without.read_text(encoding="utf-8").splitlines() if options.without else []
     without = [word for line in lines if line.strip() and line[0] not in "#[" for word in words(line.strip())]
@@ -188,7 +192,7 @@ def main() -> None:
     for folder in options.folders:
         paths = files(folder, without)
         sample = random.Random(options.seed).sample(paths, min(options.peers, len(paths)))
-        table(folder, paths, sorted(sample))
+        table(folder, paths, sorted(sample), alone=options.alone)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ def _make(job: Job, path: Path, outcome: Outcome) -> None:
         outcome.files.append((str(written.path), written.record))
         if written.note:
             outcome.notes.append(written.note)
+        outcome.notes += [fault for fault in written.record.get("faults", []) if fault not in outcome.notes]
 
 
 def _measure(job: Job, path: Path, outcome: Outcome) -> None:

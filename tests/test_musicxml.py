@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +38,20 @@ def test_divisions_may_change_inside_a_measure(tmp_path: Path) -> None:
     change = "<attributes><divisions>3</divisions></attributes>"
     score = read(tmp_path, xml(note("C", 4, 6) + change + note("D", 4, 1) + note("E", 4, 1) + note("F", 4, 1)))
     assert [n.onset for n in score.notes] == [0, 3, Fraction(10, 3), Fraction(11, 3)]
+
+
+def test_lengths_that_no_divisions_tell_are_exact(tmp_path: Path) -> None:
+    thirds = note("C", 4, 2) + note("D", 4, 1).replace(">1<", ">0.125<") + note("E", 4, 1).replace(">1<", ">0.5<")
+    score = read(tmp_path, xml(thirds + note("F", 4, 1).replace(">1<", ">0.333333333<") + note("G", 4, 1)))
+    assert [n.duration * 2 for n in score.notes] == [2, Fraction(1, 8), Fraction(1, 2), Fraction(333333333, 10**9), 1]
+    assert score.notes[4].onset * 2 == Fraction(21, 8) + Fraction(333333333, 10**9)
+
+
+def test_lengths_without_a_common_measure_are_refused(tmp_path: Path) -> None:
+    primes = (999999937, 999999929, 999999893)
+    changes = "".join(f"<attributes><divisions>{p}</divisions></attributes>" + note("D", 4, 1) for p in primes)
+    with pytest.raises(InputError, match="no common measure"):
+        read(tmp_path, xml(changes))
 
 
 def test_a_pickup_and_an_overfull_measure_keep_their_length(tmp_path: Path) -> None:
@@ -83,6 +98,23 @@ def test_compressed_scores_and_utf_16(tmp_path: Path) -> None:
     assert notation.read(write_zip(tmp_path / "a.mxl", members)) == plain
     (tmp_path / "b.xml").write_bytes(text.replace("UTF-8", "UTF-16").encode("utf-16"))
     assert notation.read(tmp_path / "b.xml") == plain
+
+
+def test_a_forgotten_end_tag_of_a_measure_is_put_in_and_told(tmp_path: Path) -> None:
+    other = '<part id="P2"><measure number="1">' + note("C", 3, 8) + "</measure></part>"
+    whole = xml(note("C", 4, 8), note("D", 4, 8), note("E", 4, 8), note("F", 4, 8), others=other)
+    right = read(tmp_path, whole)
+    for end in [found.start() for found in re.finditer("</measure>", whole)]:
+        score = read(tmp_path, whole[:end] + whole[end:].removeprefix("</measure>"))
+        assert "end tag" in score.faults[0]
+        assert (score.notes, score.measures) == (right.notes, right.measures)
+
+
+@pytest.mark.parametrize("lost", ["</note>", "</pitch>", '<measure number="2">', "</score-partwise>"])
+def test_other_damage_is_not_mended(tmp_path: Path, lost: str) -> None:
+    text = xml(note("C", 4, 8), note("D", 4, 8))
+    with pytest.raises(InputError, match="damaged XML in line"):
+        read(tmp_path, text.replace(lost, "", 1))
 
 
 @pytest.mark.parametrize(

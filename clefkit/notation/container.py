@@ -108,6 +108,8 @@ def _refuse_entities(data: bytes) -> None:
         raise InputError("declares XML entities, which no score needs: export it again without a DTD of its own")
 
 
-def safe_parser() -> lxml.etree.XMLParser:
-    """An XML parser that resolves nothing, loads nothing and keeps libxml2's own limits."""
-    return lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+def safe_parser(*, recover: bool = False) -> lxml.etree.XMLParser:
+    """An XML parser that resolves nothing, loads nothing and keeps libxml2's own limits. recover: reads on at faults"""
+    return lxml.etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=recover
+    )  # fmt: skip

@@ -209,6 +209,7 @@ class Score:
 
     order: indices of the measures in the order of playing, when the source lists it (a **kern expansion list); None
         when repeat signs and jumps tell it
+    faults: what was wrong with the file, and how it was read all the same
     """
 
     parts: list[Part]
@@ -217,6 +218,7 @@ class Score:
     title: str = ""
     composer: str = ""
     order: list[int] | None = None
+    faults: list[str] = field(default_factory=list)
     keys: list[Key] = field(default_factory=list)
     clefs: list[Clef] = field(default_factory=list)
     slurs: list[Slur] = field(default_factory=list)

@@ -6,6 +6,7 @@ After W3C, "MusicXML 4.0" (2021). What a file leaves out is taken from what is n
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from clefkit.notation import instruments
 from clefkit.notation.container import xml_bytes
 from clefkit.notation.model import Part, Score
 from clefkit.notation.musicxml_assemble import assemble
+from clefkit.notation.musicxml_mend import mended
 from clefkit.notation.musicxml_part import Found, PartReader
-from clefkit.notation.numbers import whole
+from clefkit.notation.numbers import Quarters, common, whole
 
 TAGS = ("score-part", "measure", "part", "work-title", "movement-title", "creator", "software")
 ROOTS = ("score-partwise", "score-timewise")
+DIVISIONS = re.compile(rb"<divisions>(\d{1,9})</divisions>")
+TICKS = 32  # a quarter has a multiple of them, so that common time signatures are whole
 
 
 def read(path: Path) -> Score:
@@ -29,20 +33,40 @@ def read(path: Path) -> Score:
     raises: InputError when it is missing, damaged, not MusicXML, past 64 MiB, or has no measures
     """
     data = xml_bytes(path)
-    reading = _Reading()
     try:
-        _walk(data, reading)
+        reading, faults = _read(data), []
     except lxml.etree.XMLSyntaxError as error:
         reason = str(error.msg or "").split(", line")[0].strip().lower()
-        raise InputError(f"damaged XML in line {error.lineno} ({reason}): export it again") from error
+        fault = f"damaged XML in line {error.lineno} ({reason})"
+        meant = mended(data)
+        if meant is None:
+            raise InputError(f"{fault}: export it again") from error
+        reading, faults = _read(meant), [f"{fault}: read as if the end tag stood there"]
+    score = assemble(reading.parts, reading.found)
+    score.faults = faults
+    score.title = reading.names.get("work-title") or reading.names.get("movement-title", "")
+    score.composer = reading.names.get("composer", "")
+    return score
+
+
+def _read(data: bytes) -> _Reading:
+    """All parts. Ticks that divide all divisions divide all times too, but for odd files, which are read twice."""
+    ticks = TICKS
+    for divisions in set(DIVISIONS.findall(data)):
+        ticks = common(ticks, int(divisions) or 1)
+    reading = _read_at(data, ticks)
+    return reading if reading.found.finer == 1 else _read_at(data, common(ticks, ticks * reading.found.finer))
+
+
+def _read_at(data: bytes, ticks: int) -> _Reading:
+    """All parts, at so many ticks to a quarter."""
+    reading = _Reading(ticks)
+    _walk(data, reading)
     if not reading.found.measures:
         raise InputError("a score without measures")
     for reader in reading.readers.values():
         reader.finish()
-    score = assemble(reading.parts, reading.found)
-    score.title = reading.names.get("work-title") or reading.names.get("movement-title", "")
-    score.composer = reading.names.get("composer", "")
-    return score
+    return reading
 
 
 def _walk(data: bytes, reading: _Reading) -> None:
@@ -85,10 +109,10 @@ def _walk(data: bytes, reading: _Reading) -> None:
 class _Reading:
     """The parts, a reader for each, and what they found."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticks: int) -> None:
         self.parts: list[Part] = []
         self.readers: dict[str, PartReader] = {}
-        self.found = Found()
+        self.found = Found(Quarters(ticks))
         self.names: dict[str, str] = {}  # titles, and creators by what they did
 
     def reader(self, key: str, part_id: str) -> PartReader:

@@ -15,20 +15,16 @@ def assemble(parts: list[Part], found: Found) -> Score:
     """Lay the measures end to end and move everything in them to its place."""
     extend(found.measures, found.open_endings)
     line = _Line(found)
-    for note in found.notes:
-        if line.stretches:
-            factor = line.stretches.get((note.measure, note.part), 1)
-            note.onset, note.duration = note.onset * factor, note.duration * factor
-        note.onset += line.starts[note.measure]
+    _place(found, line)
     score = Score(parts, found.measures, found.notes, slurs=found.slurs)
-    score.tempos = _tempos(found, line.starts)
+    score.tempos = _tempos(found, line)
     score.keys = _keys(found, line)
     score.dynamics = sorted(Dynamic(line.at(m, at, part), part, mark) for m, at, part, mark in found.dynamics)
     score.texts = sorted(Text(line.at(m, at, part), part, text) for m, at, part, text in found.texts)
     score.clefs = [Clef(line.at(m, at, rest[0]), *rest) for m, at, rest in found.clefs]
     score.clefs.sort(key=lambda clef: clef.onset)
     score.fermatas = _fermatas(found, line)
-    swings = {line.starts[m] + at: (unit, long) for m, at, unit, long in found.swings}
+    swings = {line.plain(m, at): (unit, long) for m, at, unit, long in found.swings}
     score.swings = [Swing(onset, *swings[onset]) for onset in sorted(swings)]
     score.pedals = [Pedal(line.at(m, at, part), part, m, kind) for m, at, part, kind in found.pedals]
     score.pedals.sort(key=lambda pedal: pedal.onset)
@@ -40,25 +36,25 @@ def assemble(parts: list[Part], found: Found) -> Score:
 
 
 class _Line:
-    """The line of time: where the measures start, quarters.
+    """The line of time: where the measures start, ticks.
 
     stretches: (measure, part) -> by how much its content is longer than written: when one part has 2/4 and another 6/8,
         both full, their bar lines are together, so a quarter of the one lasts as long as three eighths of the other
     """
 
     def __init__(self, found: Found) -> None:
-        self.starts: list[Fraction] = []
+        self.quarters = found.quarters
+        self.starts: list[int] = []
         self.stretches: dict[tuple[int, int], Fraction] = {}
-        onset = Fraction(0)
-        for measure, shares in zip(found.measures, found.shares, strict=True):
-            self._meter(measure, shares)
-            if measure.length == 0:
-                measure.length = Fraction(4 * measure.time[0], measure.time[1])
-            measure.onset = onset
+        onset = 0
+        for measure, written, shares in zip(found.measures, found.lengths, found.shares, strict=True):
+            self._meter(measure, written, shares)
+            length = written or found.ticks(Fraction(4 * measure.time[0], measure.time[1]))
+            measure.onset, measure.length = self.quarters[onset], self.quarters[length]
             self.starts.append(onset)
-            onset += measure.length
+            onset += length
 
-    def _meter(self, measure: Measure, shares: list[Share]) -> None:
+    def _meter(self, measure: Measure, length: int, shares: list[Share]) -> None:
         """The time signature of a measure is that of its longest part."""
         if not shares:
             return
@@ -68,16 +64,31 @@ class _Line:
             return
         longest = max(shares, key=lambda share: (share.length, share.is_full))
         measure.time = longest.time
-        if longest.is_full and longest.length == measure.length:
+        if longest.is_full and longest.length == length:
             for share in shares:
-                if share.is_full and share.length < longest.length:
-                    self.stretches[measure.index, share.part] = longest.length / share.length
+                if share.is_full and share.length < length:
+                    self.stretches[measure.index, share.part] = Fraction(length, share.length)
 
-    def at(self, measure: int, place: Fraction, part: int) -> Fraction:
+    def plain(self, measure: int, place: int) -> Fraction:
+        """Quarters from the start of the score, for what belongs to no part."""
+        return self.quarters[self.starts[measure] + place]
+
+    def at(self, measure: int, place: int, part: int) -> Fraction:
         """Quarters from the start of the score."""
-        if self.stretches:
-            place *= self.stretches.get((measure, part), 1)
-        return self.starts[measure] + place
+        stretch = self.stretches.get((measure, part)) if self.stretches else None
+        if stretch is not None:
+            return self.quarters[self.starts[measure]] + self.quarters[place] * stretch
+        return self.quarters[self.starts[measure] + place]
+
+
+def _place(found: Found, line: _Line) -> None:
+    """Give the notes their onsets."""
+    quarters, starts = found.quarters, line.starts
+    for note, at in zip(found.notes, found.onsets, strict=True):
+        note.onset = quarters[starts[note.measure] + at]
+        if line.stretches:
+            note.onset = line.at(note.measure, at, note.part)
+            note.duration *= line.stretches.get((note.measure, note.part), 1)
 
 
 def _fermatas(found: Found, line: _Line) -> list[Fermata]:
@@ -109,12 +120,12 @@ def _keys(found: Found, line: _Line) -> list[Key]:
     return keys
 
 
-def _tempos(found: Found, starts: list[Fraction]) -> list[Tempo]:
+def _tempos(found: Found, line: _Line) -> list[Tempo]:
     """One tempo for each onset: playback tempo before metronome mark. Words count only when there are no numbers."""
     numbers = any(rank > WORD for _, _, rank, _ in found.tempos)
     best: dict[Fraction, tuple[int, float]] = {}
     for measure, at, rank, value in found.tempos:
-        onset = starts[measure] + at
+        onset = line.plain(measure, at)
         if (rank > WORD or not numbers) and (onset not in best or rank > best[onset][0]):
             best[onset] = (rank, value)
     return [Tempo(onset, best[onset][1]) for onset in sorted(best)]

@@ -29,6 +29,7 @@ def _divisions(reader: PartReader, element: Any) -> None:
     divisions = number(element.text)
     if divisions is not None and divisions > 0:
         reader.divisions = divisions
+        reader.durations.clear()
 
 
 def _staves(reader: PartReader, element: Any) -> None:
@@ -78,6 +79,7 @@ def _time(reader: PartReader, element: Any) -> None:
     time = _signature(element)
     if time is not None:
         reader.time, reader.is_timed = time, True
+        reader.signature = reader.found.ticks(Fraction(4 * time[0], time[1]))
 
 
 def _signature(element: Any) -> tuple[int, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from clefkit.notation.model import Measure
@@ -36,7 +35,7 @@ def barline(reader: PartReader, element: Any) -> None:
         measure.endings |= reader.ending
         reader.ending = frozenset()
     if element.find("fermata") is not None:
-        place = {"left": Fraction(0), "middle": reader.cursor}.get(element.get("location", "right"))
+        place = {"left": 0, "middle": reader.cursor}.get(element.get("location", "right"))
         reader.found.bar_fermatas.append((reader.place, place, reader.index))
 
 

@@ -23,20 +23,28 @@ JUMPS = {"dacapo", "dalsegno", "tocoda", "fine"}
 
 def direction(reader: PartReader, element: Any) -> None:
     """A <direction>: all at the cursor, moved by its <offset>. What <sound> says goes before words."""
-    offset = number(element.findtext("offset"))
-    at = reader.cursor if offset is None else max(reader.cursor + offset / reader.divisions, Fraction(0))
+    children = {child.tag: child for child in element}
+    offset = number(children["offset"].text) if "offset" in children else None
+    at = reader.cursor
+    if offset is not None:
+        at = max(at + reader.found.ticks(offset / reader.divisions), 0)
     texts: list[str] = []
-    for kind in element.iterfind("direction-type"):
+    for kind in element.iterchildren("direction-type"):
         for child in kind:
             act = KINDS.get(child.tag)
             if act is not None:
                 act(reader, child, at)
             elif child.tag == "words" and child.text:
                 texts.append(child.text)
-    spoken = element.find("sound")
+    spoken = children.get("sound")
     if spoken is not None:
         sound(reader, spoken, at)
-    text = " ".join(" ".join(texts).split())
+    if texts:
+        _words(reader, " ".join(" ".join(texts).split()), at, spoken)
+
+
+def _words(reader: PartReader, text: str, at: int, spoken: Any) -> None:
+    """What the words of a direction say, unless its <sound> says it."""
     tempo, jump = words.tempo(text), words.jump(text)
     if tempo is not None:
         _tempo(reader, at, WORD, tempo)
@@ -49,7 +57,7 @@ def direction(reader: PartReader, element: Any) -> None:
             reader.found.texts.append((reader.place, at, reader.index, text))
 
 
-def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
+def sound(reader: PartReader, element: Any, at: int | None = None) -> None:
     """A <sound>: what a player does, whatever is printed."""
     at = reader.cursor if at is None else at
     tempo = number(element.get("tempo"))
@@ -73,7 +81,7 @@ def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
         _swing(reader, swing, at)
 
 
-def _swing(reader: PartReader, element: Any, at: Fraction) -> None:
+def _swing(reader: PartReader, element: Any, at: int) -> None:
     """Two notes as first to second; <straight> or nothing is one to one."""
     first, second = number(element.findtext("first")), number(element.findtext("second"))
     long = float(first / second) if first and second and first > 0 and second > 0 else 1.0
@@ -81,12 +89,12 @@ def _swing(reader: PartReader, element: Any, at: Fraction) -> None:
     reader.found.swings.append((reader.place, at, unit, long))
 
 
-def _tempo(reader: PartReader, at: Fraction, rank: int, value: float) -> None:
+def _tempo(reader: PartReader, at: int, rank: int, value: float) -> None:
     if TEMPO_RANGE[0] <= value <= TEMPO_RANGE[1]:
         reader.found.tempos.append((reader.place, at, rank, value))
 
 
-def _metronome(reader: PartReader, element: Any, at: Fraction) -> None:
+def _metronome(reader: PartReader, element: Any, at: int) -> None:
     """A beat unit with dots and a number ("ca. 120" too). Units that equal each other say no tempo."""
     found = re.search(r"\d{1,4}(\.\d{1,6})?", element.findtext("per-minute") or "")
     unit = BEAT_UNITS.get((element.findtext("beat-unit") or "").strip())
@@ -97,11 +105,11 @@ def _metronome(reader: PartReader, element: Any, at: Fraction) -> None:
     _tempo(reader, at, METRONOME, float(per_minute * unit * (2 - Fraction(1, 2**dots))))
 
 
-def _dynamics(reader: PartReader, element: Any, at: Fraction) -> None:
+def _dynamics(reader: PartReader, element: Any, at: int) -> None:
     reader.dynamics(element, at)
 
 
-def _wedge(reader: PartReader, element: Any, at: Fraction) -> None:
+def _wedge(reader: PartReader, element: Any, at: int) -> None:
     kind, label = element.get("type"), element.get("number", "1")
     if kind in ("crescendo", "diminuendo"):
         reader.open_wedges[label] = ((reader.place, at), kind == "crescendo")
@@ -110,17 +118,17 @@ def _wedge(reader: PartReader, element: Any, at: Fraction) -> None:
         reader.found.wedges.append((begin, (reader.place, at), reader.index, grows))
 
 
-def _pedal(reader: PartReader, element: Any, at: Fraction) -> None:
+def _pedal(reader: PartReader, element: Any, at: int) -> None:
     kind = PEDAL_KINDS.get(element.get("type", ""))
     if kind is not None:
         reader.found.pedals.append((reader.place, at, reader.index, kind))
 
 
-def _segno(reader: PartReader, _element: Any, _at: Fraction) -> None:
+def _segno(reader: PartReader, _element: Any, _at: int) -> None:
     reader.current.segno = reader.current.segno or "segno"
 
 
-def _coda(reader: PartReader, _element: Any, _at: Fraction) -> None:
+def _coda(reader: PartReader, _element: Any, _at: int) -> None:
     reader.current.coda = reader.current.coda or "coda"
 
 

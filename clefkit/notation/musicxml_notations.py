@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from clefkit.notation.model import NO_MARKS, Note, Slur
+from clefkit.notation.model import Note, Slur
 from clefkit.notation.numbers import whole
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
 
 TREMOLOS = {"single": "tremolo", "start": "tremolo-start", "stop": "tremolo-stop", "unmeasured": "tremolo"}
+MARKS = {"articulations", "technical", "arpeggiate"}
 BUZZ = 3  # strokes of a tremolo without a measure
 MOST_STROKES = 8
 SILENT_TECHNIQUES = {
@@ -20,59 +21,67 @@ SILENT_TECHNIQUES = {
 }  # fmt: skip
 
 
-def ties(note: Note, element: Any, notations: list[Any]) -> None:
-    """Old files have only <tied>, what is seen, and no <tie>, what is heard."""
-    kinds = [tie.get("type") for tie in element.iterfind("tie")]
-    if not kinds:
-        kinds = [tie.get("type") for group in notations for tie in group.iterfind("tied")]
-    note.tie_start = "start" in kinds or "continue" in kinds
-    note.tie_stop = "stop" in kinds or "continue" in kinds
+def ties(note: Note, elements: Iterable[Any]) -> None:
+    """What the <tie>s or <tied>s of a note say."""
+    kinds = {element.get("type") for element in elements}
+    note.tie_start = not kinds.isdisjoint(("start", "continue"))
+    note.tie_stop = not kinds.isdisjoint(("stop", "continue"))
 
 
-def of_place(reader: PartReader, notations: list[Any], onset: Fraction, duration: Fraction) -> None:
+def of_place(reader: PartReader, notations: list[Any], onset: int, duration: int) -> None:
     """What notes and rests have: fermatas, and dynamics that are written here instead of in a direction."""
-    for group in notations:
-        for child in group:
-            if child.tag == "fermata" and duration:
-                reader.found.fermatas.add((reader.place, onset, duration, reader.index))
-            elif child.tag == "dynamics":
-                reader.dynamics(child, onset)
+    for child in notations:
+        if child.tag == "fermata" and duration:
+            reader.found.fermatas.add((reader.place, onset, duration, reader.index))
+        elif child.tag == "dynamics":
+            reader.dynamics(child, onset)
 
 
-def of_note(reader: PartReader, note: Note, notations: list[Any]) -> None:
-    """What only notes have: slurs, articulations, ornaments. In the XML a slur may stop before it starts."""
+def of_note(reader: PartReader, note: Note, onset: int, notations: list[Any]) -> None:
+    """What only notes have: slurs, articulations, ornaments.
+
+    Old files have only <tied>, what is seen; <tie>, what is heard, is read after it and goes before it.
+    """
     marks: list[str] = []
     slurs: list[Any] = []
-    for group in notations:
-        for child in group:
-            if child.tag == "slur":
-                slurs.append(child)
-            elif child.tag == "ornaments":
-                marks += _ornaments(reader, note, child)
-            else:
-                marks += _marks(child)
-    note.marks = frozenset(marks) if marks else NO_MARKS
+    tied: list[Any] = []
+    for child in notations:
+        if child.tag == "slur":
+            slurs.append(child)
+        elif child.tag == "tied":
+            tied.append(child)
+        elif child.tag == "ornaments":
+            marks += _ornaments(reader, note, child)
+        elif child.tag in MARKS:
+            marks += _marks(child)
+    if tied:
+        ties(note, tied)
+    if marks:
+        note.marks = frozenset(marks)
+    if slurs:
+        _slurs(reader, note, (reader.place, onset), slurs)
+
+
+def _slurs(reader: PartReader, note: Note, here: tuple[int, int], slurs: list[Any]) -> None:
+    """Those that stop at a note, then those that start there. In the XML a slur may stop before it starts."""
     for kind, act in (("stop", _slur_stop), ("start", _slur_start)):
         for slur in slurs:
             if slur.get("type") == kind:
-                act(reader, note, slur.get("number", "1"))
+                act(reader, note, here, slur.get("number", "1"))
 
 
 def _marks(element: Any) -> list[str]:
-    """Articulations, techniques, arpeggio; what another element says is known elsewhere."""
+    """Articulations, techniques, arpeggio."""
     if element.tag == "articulations":
         names = [(mark.text or "").strip() if mark.tag == "other-articulation" else mark.tag for mark in element]
         return [name for name in names if name]
     if element.tag == "technical":
         return [mark.tag for mark in element if mark.tag not in SILENT_TECHNIQUES]
-    if element.tag == "arpeggiate":
-        way = element.get("direction")
-        return [f"arpeggiate:{way}" if way in ("up", "down") else "arpeggiate"]
-    return []
+    way = element.get("direction")
+    return [f"arpeggiate:{way}" if way in ("up", "down") else "arpeggiate"]
 
 
-def _slur_start(reader: PartReader, note: Note, number: str) -> None:
-    here = (reader.place, note.onset)
+def _slur_start(reader: PartReader, note: Note, here: tuple[int, int], number: str) -> None:
     stop = reader.stopped_slurs.pop(number, None)
     if stop is not None and stop[1] > here:
         reader.found.slurs.append(Slur(note.id, stop[0]))
@@ -80,12 +89,12 @@ def _slur_start(reader: PartReader, note: Note, number: str) -> None:
         reader.open_slurs[number] = (note.id, here)
 
 
-def _slur_stop(reader: PartReader, note: Note, number: str) -> None:
+def _slur_stop(reader: PartReader, note: Note, here: tuple[int, int], number: str) -> None:
     start = reader.open_slurs.pop(number, None)
     if start is not None:
         reader.found.slurs.append(Slur(start[0], note.id))
     else:
-        reader.stopped_slurs[number] = (note.id, (reader.place, note.onset))
+        reader.stopped_slurs[number] = (note.id, here)
 
 
 def _ornaments(reader: PartReader, note: Note, element: Any) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
@@ -93,11 +92,15 @@ def _notes(way: _Way) -> list[Note]:
     found: list[Note] = []
     before: list[Note] = []
     for index, visit in enumerate(way.visits):
-        notes = []
-        for old in content[visit.measure]:
-            note = copy(old)
-            note.id, note.measure, note.onset = visit.name(old.id), index, old.onset + visit.shift
-            notes.append(note)
+        turn = visit.name("")
+        notes = [
+            Note(
+                old.id + turn, old.part, index, old.onset + visit.shift if visit.shift else old.onset,
+                old.duration, old.pitch, old.step, old.voice, old.staff, old.tie_start, old.tie_stop, old.chord,
+                old.grace, old.marks, old.velocity,
+            )
+            for old in content[visit.measure]
+        ]  # fmt: skip
         if visit.leaps:
             _mend_ties(before, notes, way.score.measures[visit.measure].onset + visit.shift)
         found += notes

@@ -57,14 +57,16 @@ def visits(score: Score, repeats: bool = True) -> list[Visit]:
     """All measures in the order of playing; without `repeats` each once, as written. Raises as `unfold` does."""
     turns: dict[int, int] = defaultdict(int)
     found: list[Visit] = []
-    now, before, run = Fraction(0), -1, 0
+    shift, before, run = Fraction(0), -1, 0
     for place in unfold(score) if repeats else range(len(score.measures)):
         measure = score.measures[place]
         turns[place] += 1
         leaps = place != before + 1
+        if leaps:
+            last = score.measures[before] if found else None
+            shift += (last.onset + last.length if last else 0) - measure.onset
         run += leaps
-        found.append(Visit(place, now, now - measure.onset, turns[place], leaps, run))
-        now += measure.length
+        found.append(Visit(place, measure.onset + shift if shift else measure.onset, shift, turns[place], leaps, run))
         before = place
     return found
 

@@ -7,6 +7,7 @@ beside these words, beats a minute.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 TEMPO_WORDS = {
@@ -36,12 +37,14 @@ class Jump(NamedTuple):
     fine: bool = False
 
 
+@lru_cache(maxsize=1024)
 def tempo(text: str) -> float | None:
     """Beats per minute of the first tempo word in a text of at most 60 characters, or None."""
     found = TEMPO.search(text) if len(text) <= LONGEST_TEMPO else None
     return float(TEMPO_WORDS[found[1].lower()]) if found else None
 
 
+@lru_cache(maxsize=1024)
 def jump(text: str) -> Jump | None:
     """The jump a text asks for ("D.C. al Fine", "To Coda", "Fine"), or None."""
     found = Jump(

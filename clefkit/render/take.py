@@ -197,6 +197,8 @@ class Sound:
             "parts": [parts[each]._asdict() | {"timbre": self._timbre(each)} for each in chosen],
             "silent": _silent(self.silent(part)),
         }
+        if not take.source.is_midi and take.source.score.faults:
+            facts["faults"] = take.source.score.faults
         if take.humanity:
             facts["human"] = {"amount": take.humanity, "rules": take.weights}
         substituted = [each for each in take.substituted if each in chosen]
