@@ -306,3 +306,11 @@ def test_every_rule_is_tested_here() -> None:
         "bass_loud", "melodic_charge", "harmonic_charge", "leap", "repetition", "score_legato", "score_staccato",
         "melody_lead", "double_duration", "inegales",
     }  # fmt: skip
+
+
+def test_however_freely_played_what_is_written_louder_stays_louder() -> None:
+    loud = np.repeat([40.0, 100.0], 100)
+    score = line([60] * 200, velocity=loud)
+    only = NO_RULES | {"dynamic_range": 3.0}
+    heard = loud + np.mean([played(score, 1.0, seed, only).velocity for seed in range(20)], axis=0)
+    assert 5 < heard[100:].mean() - heard[:100].mean() < 20

@@ -42,12 +42,16 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """effect: what it does; tempo, velocity: its strength at weight 1, as fitted; weight: unless one is asked for."""
+    """effect: what it does; tempo, velocity: its strength at weight 1, as fitted; weight: unless one is asked for.
+
+    levels: it takes a share of the written contrasts away, which must not grow without bound
+    """
 
     effect: Callable[[Reading], Effect]
     tempo: float = 0.0
     velocity: float = 0.0
     weight: float = 1.0
+    levels: bool = False
 
 
 def _arch(reading: Reading, level: int) -> Effect:
@@ -285,7 +289,8 @@ RULES: dict[str, Rule] = {
     "faster_uphill": Rule(faster_uphill, tempo=0.15),
     "beat_accent": Rule(beat_accent, tempo=0.10, velocity=0.27),
     "loud_fast": Rule(loud_fast, tempo=0.25),
-    "dynamic_range": Rule(dynamic_range, velocity=0.70, weight=0.5),  # half, so that written contrasts are still heard
+    # Not all of it, so that written contrasts are still heard.
+    "dynamic_range": Rule(dynamic_range, velocity=0.70, weight=0.75, levels=True),
     "high_loud": Rule(high_loud, velocity=0.34),
     "melody_loud": Rule(melody_loud, velocity=0.73),
     "bass_loud": Rule(bass_loud, velocity=0.12),
