@@ -73,7 +73,7 @@ def _walk(data: bytes, reading: _Reading) -> None:
     """Read measure after measure and forget each one's XML."""
     walk = lxml.etree.iterparse(
         io.BytesIO(data), events=("end",), tag=TAGS, load_dtd=False, no_network=True,
-        resolve_entities=False, remove_comments=True, remove_pis=True, huge_tree=False,
+        resolve_entities=False, remove_comments=True, remove_pis=True, remove_blank_text=True, huge_tree=False,
     )  # fmt: skip
     ordinal = 0  # of the part that is being read, in a partwise file
     shares: list[Any] = []  # what each part has in the measure that is being read, in a timewise file
