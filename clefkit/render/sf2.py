@@ -108,7 +108,7 @@ class Layer(NamedTuple):
 class Zones:
     """The zones of each preset or instrument, found when they are asked for.
 
-    heads, kind: the first letters of its tables, such as b"phdr" and b"p"
+    heads: the table of their names; kind: the letter with which their other tables begin
     target: the generator that names what a zone plays; attack: of a zone that says nothing, timecents
     """
 
@@ -118,11 +118,17 @@ class Zones:
         bags = found[kind + b"bag"]
         self._starts, self._changes = bags["generator"].tolist(), bags["modulator"].tolist()
         self._target, self._attack = target, attack
+        self._known: dict[int, list[Zone]] = {}
 
     def __len__(self) -> int:
         return len(self._bags) - 1
 
     def __getitem__(self, index: int) -> list[Zone]:
+        if index not in self._known:
+            self._known[index] = self._read(index)
+        return self._known[index]
+
+    def _read(self, index: int) -> list[Zone]:
         """A first zone without a target holds what the others don't say."""
         common: dict[int, int] = {KEYS: ALL, VELOCITIES: ALL, ATTACK: self._attack}
         common_changes: dict[tuple[int, int], int] = {}
