@@ -117,10 +117,10 @@ def soundfont(name: str | None = None) -> Asset:
     raises: UsageError when there is none of that name; MissingError when there is none at all
     """
     wanted = name or os.environ.get("CLEFKIT_SOUNDFONT")
-    fonts = soundfonts()
     if wanted and Path(wanted).expanduser().is_file():
         path = Path(wanted).expanduser()
         return Asset("soundfont", path.stem, path, _font_sha256(path))
+    fonts = soundfonts()
     if wanted:
         if wanted not in fonts:
             raise UsageError(f"no soundfont {wanted!r}: there are {', '.join(sorted(fonts)) or 'none'}, or give a file")
