@@ -164,6 +164,8 @@ def _cost(commands: list[list[str]], folder: Path) -> Cost | None:
     for command in commands:
         with (folder / "said").open("w+b") as said_file:
             environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+            # Or Python would compile clefkit at each start, which nobody's installation does.
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
             child = subprocess.Popen(command, stdout=said_file, stderr=subprocess.DEVNULL, env=environment)
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)

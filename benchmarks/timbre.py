@@ -100,7 +100,8 @@ def _unpacking(font: Path, as_it_is: Path) -> str:
         played = Performance(notes.make(onset, onset + 0.4, keys, [90] * len(keys)))
         try:
             sounds = [
-                synth.render(played, [Timbre(each, *preset[:2])], RATE).audio.samples for each in (as_it_is, plain)
+                synth.render(played, [Timbre(each, *preset.where[:2])], RATE).audio.samples
+                for each in (as_it_is, plain)
             ]
         except ClefkitError:  # a preset without a key
             continue

@@ -12,17 +12,20 @@ import math
 import shutil
 import subprocess
 import tempfile
+import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from clefkit.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    import soundfile
 
 Samples = NDArray[np.float32]
 
@@ -42,7 +45,7 @@ HOPS_AT_ONCE = 100
 # The analog prototypes behind the coefficients of BS.1770-4.
 SHELF_HZ, SHELF_DB, SHELF_Q = 1681.974450955533, 3.999843853973347, 0.7071752369554196
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
-WRITE_BLOCK = 1 << 18
+WRITE_BLOCK = 1 << 14  # larger ones are given back to the system after each use, and cost as much again
 
 
 class Audio(NamedTuple):
@@ -112,12 +115,29 @@ def write(path: Path, audio: Audio, kind: str = "wav") -> None:
     kind: "wav" or "flac" (the name of `path` does not matter)
     raises: OSError when the disk is full; libsndfile would not notice, so the bytes go through Python
     """
-    buffer = io.BytesIO()
     channels, length = audio.samples.shape
+    pieces = (audio.samples[:, start : start + WRITE_BLOCK] for start in range(0, length, WRITE_BLOCK))
+    if kind == "wav":
+        with wave.open(str(path), "wb") as out:
+            out.setparams((channels, 2, audio.rate, length, "NONE", ""))
+            for piece in pieces:
+                out.writeframesraw(_sixteen_bits(piece))
+        return
+    import soundfile
+
+    buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", audio.rate, channels, "PCM_16", format=kind.upper()) as file:
-        for start in range(0, length, WRITE_BLOCK):
-            file.write(np.clip(audio.samples[:, start : start + WRITE_BLOCK].T, -1.0, 1.0))
+        for piece in pieces:
+            file.write(np.clip(piece.T, -1.0, 1.0))
     path.write_bytes(buffer.getbuffer())
+
+
+def _sixteen_bits(samples: Samples) -> bytes:
+    """What a WAV file holds, as libsndfile makes it at four times the cost: of 32 rounded bits the upper 16."""
+    scaled = samples * np.float32(2**31)
+    np.clip(scaled, -(2.0**31), np.float32(2**31 - 128), out=scaled)  # 128 less is the next float32
+    upper: NDArray[np.int16] = np.rint(scaled, out=scaled).astype("<i4").view("<i2")[:, 1::2]
+    return np.stack(list(upper), axis=1).tobytes()  # three times as fast as copying it transposed
 
 
 def resample(audio: Audio, rate: int) -> Audio:
@@ -237,6 +257,8 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 @contextmanager
 def _sound_file(path: Path) -> Iterator[soundfile.SoundFile]:
+    import soundfile
+
     try:
         with soundfile.SoundFile(str(path)) as file:
             _check(file)

@@ -190,7 +190,8 @@ def write_midi(path: Path, notes: Notes) -> None:
 def write_jsonl(path: Path, notes: Notes, rate: int, samples: int) -> None:
     """Write notes with onset and offset in samples at `rate`; `samples` is the length of the sound they belong to."""
     head = {"clefkit": "notes", "rate": rate, "samples": samples, "parts": [part._asdict() for part in notes.parts]}
-    lines = [json.dumps(head, ensure_ascii=False)]
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = [encode(head)]
     onset = np.rint(notes.onset * rate).astype(np.int64).tolist()
     offset = np.rint(notes.offset * rate).astype(np.int64).tolist()
     rows = zip(onset, offset, notes.pitch.tolist(), notes.velocity.tolist(), notes.part.tolist(), strict=True)
@@ -203,7 +204,7 @@ def write_jsonl(path: Path, notes: Notes, rate: int, samples: int) -> None:
             row["id"] = str(notes.ids[index])
         if notes.measure is not None and notes.beat is not None:
             row |= {"measure": str(notes.measure[index]), "beat": round(float(notes.beat[index]), 6)}
-        lines.append(json.dumps(row, ensure_ascii=False))
+        lines.append(encode(row))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

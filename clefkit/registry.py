@@ -7,9 +7,12 @@ and, last, in pretty_midi, which carries TimGM6mb.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import os
 import re
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +32,8 @@ SYSTEM_SOUNDFONTS = (
     "/usr/share/sounds/sf3",
     "/opt/homebrew/share/sounds/sf2",
 )
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SETTLED_NS = 2 * 10**9  # no file system's clock is coarser
 MOST_BANK, MOST_PROGRAM = 16_383, 127
 FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Lite", "FluidR3Mono_GM", "TimGM6mb")
 
@@ -112,18 +117,18 @@ def soundfont(name: str | None = None) -> Asset:
     raises: UsageError when there is none of that name; MissingError when there is none at all
     """
     wanted = name or os.environ.get("CLEFKIT_SOUNDFONT")
-    fonts = soundfonts()
     if wanted and Path(wanted).expanduser().is_file():
         path = Path(wanted).expanduser()
-        return Asset("soundfont", path.stem, path, record.sha256(path))
+        return Asset("soundfont", path.stem, path, _font_sha256(path))
+    fonts = soundfonts()
     if wanted:
         if wanted not in fonts:
             raise UsageError(f"no soundfont {wanted!r}: there are {', '.join(sorted(fonts)) or 'none'}, or give a file")
-        return Asset("soundfont", wanted, fonts[wanted], record.sha256(fonts[wanted]))
+        return Asset("soundfont", wanted, fonts[wanted], _font_sha256(fonts[wanted]))
     if not fonts:
         raise MissingError("no soundfont found: `apt-get install fluid-soundfont-gm`, or give one with --timbre FILE")
     best = next((each for each in FAVOURITE_SOUNDFONTS if each in fonts), min(fonts))
-    return Asset("soundfont", best, fonts[best], record.sha256(fonts[best]))
+    return Asset("soundfont", best, fonts[best], _font_sha256(fonts[best]))
 
 
 def timbre(text: str) -> tuple[str, list[Asset]]:
@@ -155,6 +160,32 @@ def soundfonts() -> dict[str, Path]:
     for path in _carried_by_pretty_midi():
         found.setdefault(path.stem, path)
     return found
+
+
+def _font_sha256(path: Path) -> str:
+    """As `record.sha256`, but kept in the user's cache folder: a font has a hundred megabytes, a program starts often.
+
+    A kept hash counts while the file has the same number, size and times. One that was changed just now is not kept:
+    its next change may leave the same times.
+    """
+    import platformdirs
+
+    state = path.stat()
+    now = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+    name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    place = platformdirs.user_cache_path("clefkit") / "hashes" / name
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        then, _, digest = place.read_text(encoding="ascii").rpartition(" ")
+        if then == now and SHA256.fullmatch(digest):
+            return digest
+    digest = record.sha256(path)
+    if time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > SETTLED_NS:
+        with contextlib.suppress(OSError):  # a cache that can't be written to costs time, nothing else
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pending = place.with_name(f".{name}.{os.getpid()}.part")
+            pending.write_text(f"{now} {digest}", encoding="ascii")
+            pending.replace(place)
+    return digest
 
 
 def recorded(value: Any) -> Any:

@@ -26,7 +26,7 @@ from clefkit.work import Item, Job, Outcome
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Inputs. None, or '-': one path a line on stdin.", show_default=False),
+    typer.Argument(metavar="[FILE]...", help="Inputs. None, or '-': one path a line on stdin.", show_default=False),
 ]
 
 OPTIONS: dict[str, Any] = {

@@ -13,7 +13,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @stream.command(app, stream.LISTS)
 def presets(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these.", show_default=False)
+    ] = None,
     *,
     common: stream.Common,
     show: Annotated[bool, typer.Option("--show", help="Print the files of the presets.")] = False,

@@ -1,15 +1,18 @@
-"""Loudness and peaks, against the tones whose values the standards give."""
+"""Loudness and peaks, against the tones whose values the standards give; and how samples become bytes."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from numpy.typing import NDArray
 
 from clefkit import audio
+from clefkit.audio import Audio
 
 RATE = 48_000
 
@@ -81,3 +84,17 @@ def test_true_peak_is_that_of_the_whole_wherever_it_is(place: int) -> None:
     whole = np.abs(soxr.resample(noise.T, 1, 4)).max()
     assert whole > np.abs(noise).max()
     assert audio.true_peak_db(noise) == pytest.approx(20 * np.log10(whole), abs=1e-3)
+
+
+# Files.
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("length", [0, 1, audio.WRITE_BLOCK + 1])
+def test_wav_files_have_the_bytes_that_libsndfile_writes(tmp_path: Path, channels: int, length: int) -> None:
+    generator = np.random.default_rng(0)
+    sound = (generator.normal(size=(channels, length)) * 10.0 ** generator.uniform(-9, 0.3, length)).astype(np.float32)
+    sound.flat[:3] = (1, -1, np.float32(1) - np.finfo(np.float32).epsneg)[: min(sound.size, 3)]
+    audio.write(tmp_path / "a.wav", Audio(sound, 22_050))
+    soundfile.write(tmp_path / "b.wav", np.clip(sound.T, -1, 1), 22_050, "PCM_16")
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()

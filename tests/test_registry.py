@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 from conftest import Shell
 
-from clefkit import registry
+from clefkit import record, registry
 from clefkit.errors import InputError, UsageError
 
 PRESET = 'about = "Mine."\nsource = "me"\n[[effect]]\nkind = "gain"\ngain_db = [-6, -6]\n'
@@ -69,6 +72,32 @@ def test_recorded_options_hold_names_and_hashes_and_come_back(soundfont: Path) -
     recorded = registry.recorded(nested)
     assert str(soundfont.parent) not in json.dumps(recorded)
     assert registry.restored(recorded) == nested
+
+
+def test_the_hash_of_a_font_is_kept_until_the_font_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(registry, "SETTLED_NS", 0)
+    font = tmp_path / "a.sf2"
+    font.write_bytes(b"one")
+    digest = registry.soundfont(str(font)).sha256
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "sha256", lambda _: pytest.fail("hashed again"))
+        assert registry.soundfont(str(font)).sha256 == digest == hashlib.sha256(b"one").hexdigest()
+    os.utime(font, ns=(0, 0))
+    (kept,) = (tmp_path / "clefkit" / "hashes").iterdir()
+    for damaged in ("", "\xff", kept.read_text()[:-1]):
+        kept.write_text(damaged)
+        assert registry.soundfont(str(font)).sha256 == digest
+    font.write_bytes(b"two")
+    os.utime(font, ns=(0, 0))  # as `cp -p` of a font of the same size does
+    assert registry.soundfont(str(font)).sha256 == hashlib.sha256(b"two").hexdigest()
+
+
+def test_the_hash_of_a_font_that_changed_just_now_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    (tmp_path / "a.sf2").write_bytes(b"one")
+    registry.soundfont(str(tmp_path / "a.sf2"))
+    assert not (tmp_path / "clefkit").exists()
 
 
 @pytest.mark.parametrize("command", ["models", "presets", "doctor"])

@@ -156,7 +156,7 @@ def test_in_general_midi_programs_decide_and_names_of_variations(tmp_path: Path)
     there = sf2.presets(general_midi(tmp_path / "a.sf2", 1000, *variations))
 
     def where(program: int) -> list[tuple[int, int]]:
-        return [each[:2] for each in classes.members(there, program, drums=False)]
+        return [each.where[:2] for each in classes.members(there, program, drums=False)]
 
     assert where(0) == where(1) == [(0, 0), (0, 1), (8, 0)]
     assert where(24) == [(0, 24)]

@@ -1,8 +1,8 @@
 """libfluidsynth: found, loaded, and its few functions that we call.
 
-pyfluidsynth knows where the library lies on each system, but looks for it while it is being imported, prints when the
-environment says CI, and binds 16-bit sound only. So it is imported late and quietly, and asked for the name alone.
-The environment variable CLEFKIT_FLUIDSYNTH may name the library's file instead.
+Linux loads it by its name. Elsewhere pyfluidsynth knows where it lies, but looks for it while it is being imported, by
+starting other programs, prints when the environment says CI, and binds 16-bit sound only. So it is imported late and
+quietly, and asked for the name alone. The environment variable CLEFKIT_FLUIDSYNTH may name the library's file instead.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from clefkit.errors import MissingError
 
 OLDEST = (2, 2, 0)  # the first that can pin presets
+LINUX_NAME = "libfluidsynth.so.3"  # of 2.2 and all later ones
 LOG_LEVELS = 5
 DRUM_TYPE, MELODIC_TYPE = 1, 0
 # Generators: numbers of the SoundFont standard, 2.01, section 8.1.2.
@@ -70,7 +71,7 @@ def library() -> Library:
     raises: MissingError when there is none, or one older than 2.2
     """
     try:
-        handle = ctypes.CDLL(os.environ.get("CLEFKIT_FLUIDSYNTH") or _name())
+        handle = _handle()
         numbers = [c_int() for _ in range(3)]
         handle.fluid_version(*(ctypes.byref(number) for number in numbers))
     except (ImportError, OSError, AttributeError) as error:
@@ -89,7 +90,17 @@ def library() -> Library:
     return Library(name, call)
 
 
-def _name() -> str:
+def _handle() -> ctypes.CDLL:
+    given = os.environ.get("CLEFKIT_FLUIDSYNTH")
+    try:
+        return ctypes.CDLL(given or LINUX_NAME)
+    except OSError:
+        if given:
+            raise
+        return ctypes.CDLL(_name_elsewhere())
+
+
+def _name_elsewhere() -> str:
     with contextlib.redirect_stdout(io.StringIO()):
         import fluidsynth
     return str(fluidsynth.lib)

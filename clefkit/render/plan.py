@@ -91,16 +91,20 @@ def make(performance: Performance, rate: int) -> Plan:
     for control in performance.controls:
         controls[control.part].append(control)
     notes = _on_grid(_tuned(asked), _until(asked, controls), rate)
-    played = np.unique(notes.part).tolist()
-    return Plan(notes, [_part(notes, part, controls[part], rate) for part in played])
+    return Plan(notes, [_part(notes, part, controls[part], rate) for part in _distinct(notes.part)])
+
+
+def _distinct(numbers: NDArray[np.int64]) -> list[int]:
+    """As `numpy.unique`, which imports the masked arrays first: 6 ms."""
+    return sorted(set(numbers.tolist()))
 
 
 def _tuned(notes: Notes) -> Notes:
     """Pitches on the keyboard in whole cents; where a part has more fractions than channels, in sixteenths."""
     pitch = np.clip(np.rint(notes.pitch * 100), 0, 12_700).astype(np.int64)
-    for part in np.unique(notes.part[pitch % 100 != 0]).tolist():
+    for part in _distinct(notes.part[pitch % 100 != 0]):
         mine = notes.part == part
-        if len(np.unique(pitch[mine] % 100)) > MOST_TUNINGS:
+        if len(_distinct(pitch[mine] % 100)) > MOST_TUNINGS:
             pitch[mine] = np.rint(np.floor(pitch[mine] * MOST_TUNINGS / 100 + 0.5) * 100 / MOST_TUNINGS)
     return dataclasses.replace(notes, pitch=pitch / 100)
 

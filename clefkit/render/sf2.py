@@ -10,9 +10,9 @@ So two samples of the same rate whose loops lie at the same frames are one recor
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -84,22 +84,6 @@ class Sample(NamedTuple):
         return self.rate, self.loop_start, round(length / LOOP_STEP)
 
 
-class Preset(NamedTuple):
-    """One preset.
-
-    bank: 128 for drums; keys: those with a sound
-    attack_s: the longest of any key and velocity, where of several layers the fastest counts, which one hears first,
-        and modulators, by which soft notes often begin slowly, count in full
-    """
-
-    bank: int
-    program: int
-    name: str
-    keys: frozenset[int]
-    samples: frozenset[Sample]
-    attack_s: float
-
-
 class Zone(NamedTuple):
     """What plays in a range of keys and velocities, (lowest, highest), of a preset or an instrument.
 
@@ -110,6 +94,123 @@ class Zone(NamedTuple):
     velocities: tuple[int, int]
     attack: int
     target: int
+
+
+class Layer(NamedTuple):
+    """One sample in a range of keys and velocities. attack: timecents; sample: its index"""
+
+    keys: slice
+    velocities: slice
+    attack: int
+    sample: int
+
+
+class Zones:
+    """The zones of each preset or instrument, found when they are asked for.
+
+    heads: the table of their names; kind: the letter with which their other tables begin
+    target: the generator that names what a zone plays; attack: of a zone that says nothing, timecents
+    """
+
+    def __init__(self, found: dict[bytes, Table], heads: bytes, kind: bytes, target: int, attack: int) -> None:
+        self._bags = found[heads]["bag"].tolist()
+        self._generators, self._modulators = found[kind + b"gen"], found[kind + b"mod"]
+        bags = found[kind + b"bag"]
+        self._starts, self._changes = bags["generator"].tolist(), bags["modulator"].tolist()
+        self._target, self._attack = target, attack
+        self._known: dict[int, list[Zone]] = {}
+
+    def __len__(self) -> int:
+        return len(self._bags) - 1
+
+    def __getitem__(self, index: int) -> list[Zone]:
+        if index not in self._known:
+            self._known[index] = self._read(index)
+        return self._known[index]
+
+    def _read(self, index: int) -> list[Zone]:
+        """A first zone without a target holds what the others don't say."""
+        common: dict[int, int] = {KEYS: ALL, VELOCITIES: ALL, ATTACK: self._attack}
+        common_changes: dict[tuple[int, int], int] = {}
+        zones: list[Zone] = []
+        first, last = self._bags[index : index + 2]
+        for bag in range(first, last):
+            own = common | dict(self._generators[self._starts[bag] : self._starts[bag + 1]].tolist())
+            own_changes = common_changes | dict(_slower(self._modulators[self._changes[bag] : self._changes[bag + 1]]))
+            if self._target in own:
+                slowest = own[ATTACK] + sum(own_changes.values())
+                zones.append(Zone(_range(own[KEYS]), _range(own[VELOCITIES]), slowest, own[self._target] & 0xFFFF))
+            elif bag == first:
+                common, common_changes = own, own_changes
+        return zones
+
+
+class Preset:
+    """One preset. What it holds is worked out when it is asked for: a font has hundreds, and a piece needs a few.
+
+    bank: 128 for drums
+    """
+
+    def __init__(self, found: dict[bytes, Table], index: int, outer: Zones, inner: Zones) -> None:
+        head = found[b"phdr"][index]
+        self.bank, self.program, self.name = int(head["bank"]), int(head["program"]), text(head["name"])
+        self._index, self._outer, self._inner = index, outer, inner
+        self._headers = found[b"shdr"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Preset) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self.where)
+
+    @property
+    def where(self) -> tuple[int, int, str]:
+        """Bank, program, name: how presets are sorted."""
+        return self.bank, self.program, self.name
+
+    @functools.cached_property
+    def sounds(self) -> bool:
+        """Whether any key has a sound."""
+        return next(self._layers(), None) is not None
+
+    @property
+    def keys(self) -> frozenset[int]:
+        """Those with a sound."""
+        return frozenset(np.flatnonzero((self._attack < NONE).any(axis=1)).tolist())
+
+    @functools.cached_property
+    def samples(self) -> frozenset[Sample]:
+        used = {layer.sample for layer in self._layers()}
+        return frozenset(_sample(self._headers[index]) for index in used)
+
+    @property
+    def attack_s(self) -> float:
+        """The longest of any key and velocity.
+
+        Of several layers the fastest counts, which one hears first, and modulators, by which soft notes often begin
+        slowly, count in full.
+        """
+        longest = int(self._attack.max(where=self._attack < NONE, initial=SHORTEST_ATTACK))
+        return float(2.0 ** (longest / 1200))
+
+    @functools.cached_property
+    def _attack(self) -> NDArray[np.int16]:
+        """(keys, velocities), the fastest there, timecents."""
+        attack = np.full((128, 128), NONE, np.int16)
+        for layer in self._layers():
+            there = attack[layer.keys, layer.velocities]
+            np.minimum(there, min(layer.attack, LONGEST_ATTACK), out=there)
+        return attack
+
+    def _told(self) -> tuple[object, ...]:
+        return self.where, self.keys, self.samples, self.attack_s
+
+    def _layers(self) -> Iterator[Layer]:
+        for zone in self._outer[self._index]:
+            for inner in self._inner[zone.target] if zone.target < len(self._inner) else []:
+                keys, velocities = _common(zone.keys, inner.keys), _common(zone.velocities, inner.velocities)
+                if keys and velocities and inner.target < len(self._headers) - 1:  # the last one marks the end
+                    yield Layer(keys, velocities, zone.attack + inner.attack, inner.target)
 
 
 def presets(path: Path) -> tuple[Preset, ...]:
@@ -139,11 +240,10 @@ def _presets(path: Path, _size: int, _changed: int) -> tuple[Preset, ...]:
         raise InputError(f"the soundfont {path.name} can't be read") from error
     except InputError as error:
         raise InputError(f"the soundfont {path.name}: {error}") from error
-    samples = [_sample(header) for header in found[b"shdr"][:-1]]
-    inner = _zones(found[b"inst"], found[b"ibag"], found[b"igen"], found[b"imod"], SAMPLE, SHORTEST_ATTACK)
-    outer = _zones(found[b"phdr"], found[b"pbag"], found[b"pgen"], found[b"pmod"], INSTRUMENT, 0)
-    made = [_preset(head, zones, inner, samples) for head, zones in zip(found[b"phdr"], outer, strict=False)]
-    return tuple(sorted(made, key=lambda preset: preset[:3]))
+    inner = Zones(found, b"inst", b"i", SAMPLE, SHORTEST_ATTACK)
+    outer = Zones(found, b"phdr", b"p", INSTRUMENT, 0)
+    made = [Preset(found, index, outer, inner) for index in range(len(outer))]
+    return tuple(sorted(made, key=lambda preset: preset.where))
 
 
 def tables(file: BinaryIO) -> dict[bytes, Table]:
@@ -227,30 +327,6 @@ def text(field: bytes) -> str:
     return bytes(field).split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
-def _zones(
-    heads: Table, bags: Table, generators: Table, modulators: Table, target: int, attack: int
-) -> list[list[Zone]]:
-    """The zones of each preset or instrument. A first zone without a target holds what the others don't say."""
-    starts, changes = bags["generator"].tolist(), bags["modulator"].tolist()
-    rows = list(zip(generators["kind"].tolist(), generators["amount"].tolist(), strict=True))
-    slower = _slower(modulators)
-    found = []
-    for first, last in itertools.pairwise(heads["bag"].tolist()):
-        common: dict[int, int] = {KEYS: ALL, VELOCITIES: ALL, ATTACK: attack}
-        common_changes: dict[tuple[int, int], int] = {}
-        zones: list[Zone] = []
-        for index in range(first, last):
-            own = common | dict(rows[starts[index] : starts[index + 1]])
-            own_changes = common_changes | dict(slower[changes[index] : changes[index + 1]])
-            if target in own:
-                slowest = own[ATTACK] + sum(own_changes.values())
-                zones.append(Zone(_range(own[KEYS]), _range(own[VELOCITIES]), slowest, own[target] & 0xFFFF))
-            elif index == first:
-                common, common_changes = own, own_changes
-        found.append(zones)
-    return found
-
-
 def _slower(modulators: Table) -> list[tuple[tuple[int, int], int]]:
     """What each modulator is, and by how much it can make an attack longer at most, timecents."""
     found = []
@@ -262,24 +338,6 @@ def _slower(modulators: Table) -> list[tuple[tuple[int, int], int]]:
 
 def _range(amount: int) -> tuple[int, int]:
     return amount & 0xFF, min(amount >> 8 & 0xFF, 127)
-
-
-def _preset(head: Any, zones: list[Zone], instruments: list[list[Zone]], samples: list[Sample]) -> Preset:
-    used: set[Sample] = set()
-    # (keys, velocities): the fastest attack there, in timecents
-    attack = np.full((128, 128), NONE, np.int16)
-    for zone in zones:
-        for inner in instruments[zone.target] if zone.target < len(instruments) else []:
-            keys, velocities = _common(zone.keys, inner.keys), _common(zone.velocities, inner.velocities)
-            if keys and velocities and inner.target < len(samples):
-                used.add(samples[inner.target])
-                there = attack[keys, velocities]
-                np.minimum(there, min(zone.attack + inner.attack, LONGEST_ATTACK), out=there)
-    sounding = attack < NONE
-    longest = int(attack.max(where=sounding, initial=SHORTEST_ATTACK))
-    keys_there = frozenset(np.flatnonzero(sounding.any(axis=1)).tolist())
-    where = (int(head["bank"]), int(head["program"]), text(head["name"]))
-    return Preset(*where, keys_there, frozenset(used), 2.0 ** (longest / 1200))
 
 
 def _common(first: tuple[int, int], second: tuple[int, int]) -> slice | None:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clefkit import audio, notation, notes
+from clefkit import audio, notes
 from clefkit.audio import Audio
 from clefkit.errors import InputError
-from clefkit.notation.model import Score
 from clefkit.notes import Notes, Performance
 from clefkit.registry import Asset
-from clefkit.render import human, synth, timbre
+from clefkit.render import synth, timbre
 from clefkit.render.synth import Rendering
 from clefkit.render.timbre import Timbre
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+    from clefkit.notation.model import Score
 
 MIDI_SUFFIXES = (".mid", ".midi")
 HUMAN = 0.5  # how humanly scores are played when nobody says
@@ -49,6 +50,8 @@ class ScoreFile:
         """raises: InputError when the file is MIDI, which says what was played and not what is written"""
         if self.is_midi:
             raise InputError("a MIDI file has no notation to write: give a score")
+        from clefkit import notation
+
         return notation.read(self.path)
 
     @functools.cached_property
@@ -66,9 +69,9 @@ def performance(
     amount: how humanly; 0 is exact
     raises: InputError when the file is of another kind, damaged, past a limit or without notes
     """
-    from clefkit.render import perform
-
     if not source.is_midi:
+        from clefkit.render import perform
+
         return perform.perform(source.score, repeats, amount, generator, weights)
     played = source.midi
     if not len(played.notes):
@@ -119,11 +122,14 @@ class Take:
     @functools.cached_property
     def weights(self) -> dict[str, float]:
         """Of the rules by which a human plays."""
+        from clefkit.render import human
+
         return human.drawn(self._generators[2], self.rules)
 
     @functools.cached_property
     def performance(self) -> Performance:
-        return performance(self.source, self.humanity, self._generators[0], repeats=self.repeats, weights=self.weights)
+        weights = self.weights if self.humanity else None
+        return performance(self.source, self.humanity, self._generators[0], repeats=self.repeats, weights=weights)
 
     @functools.cached_property
     def timbres(self) -> list[Timbre | None]:

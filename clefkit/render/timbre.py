@@ -127,13 +127,11 @@ def fallback(part: Part, fonts: Sequence[Path]) -> Candidate | None:
 
     Drums get the first kit, or nobody (None).
     """
-    first = [Candidate(font, preset) for font in fonts for preset in sf2.presets(font) if preset.samples]
-    there = [one for one in first if (one.preset.bank == sf2.DRUM_BANK) == part.drums]
-    for wanted in (part.program, 0):
-        for one in there:
-            if one.preset.program == wanted and one.preset.bank in (0, sf2.DRUM_BANK):
-                return one
-    return there[0] if there else None
+    every = [Candidate(font, preset) for font in fonts for preset in sf2.presets(font)]
+    there = [one for one in every if (one.preset.bank == sf2.DRUM_BANK) == part.drums]
+    plain = [one for one in there if one.preset.bank in (0, sf2.DRUM_BANK)]
+    wanted = [one for program in (part.program, 0) for one in plain if one.preset.program == program]
+    return next((one for one in wanted + there if one.preset.sounds), None)
 
 
 def covers(timbre: Timbre, pitches: Sequence[float]) -> bool:
