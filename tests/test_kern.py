@@ -140,6 +140,18 @@ def test_marks() -> None:
     assert marks("4cs$") == {"inverted-turn"}
 
 
+def test_a_tremolo_of_two_notes_is_said_at_the_first_one() -> None:
+    score = one(
+        "2c@@32@@", "2e", "8d@@32@@L", "8fJ", "16g 16b@@32@@", "16qc", "16r", "16a", "2c@@16@@", "=", "2d", "=="
+    )
+    assert [set(note.marks) for note in score.notes if not note.grace] == [
+        {"tremolo-start:3"}, {"tremolo-stop:3"}, {"tremolo-start:3"}, {"tremolo-stop:3"}, {"tremolo-start:2"},
+        {"tremolo-start:2"}, {"tremolo-stop:2"}, {"tremolo-start:2"}, {"tremolo-stop:2"},
+    ]  # fmt: skip
+    chord = one("4c 4e@16@")
+    assert [set(note.marks) for note in chord.notes] == [{"tremolo:2"}, {"tremolo:2"}]
+
+
 def test_an_ornament_needs_no_accidental_that_the_key_has() -> None:
     assert set(token("4eT", 1).heads[0].marks) == {"trill-mark"}  # to f sharp, in G major
     assert set(token("4et", 1).heads[0].marks) == {"trill-mark:natural"}

@@ -100,6 +100,22 @@ def test_odd_durations_stay_exact(through: Through, lengths: tuple[Fraction, ...
 
 
 @BOTH
+def test_tremolos_come_back(through: Through, tmp_path: Path) -> None:
+    marks = ["tremolo:2", "tremolo-start:3", "tremolo-stop:3", "tremolo-start:1", "tremolo-stop:1"]
+    lengths = [Fraction(1, length) for length in (1, 2, 2, 8, 8)]
+    made = score(*(
+        note(f"n{i}", sum(lengths[:i], Fraction(0)), length, 60 + i, marks=frozenset({mark}))
+        for i, (length, mark) in enumerate(zip(lengths, marks, strict=True))
+    ))  # fmt: skip
+    assert [set(n.marks) for n in through(tmp_path, made).notes] == [{mark} for mark in marks]
+
+
+def test_a_tremolo_without_its_second_note_is_not_said_in_kern() -> None:
+    lonely = score(note("a", 0, 1, marks=frozenset({"tremolo-start:3"})), note("b", 1, 1))
+    assert [n.marks for n in through_kern(ROOT, lonely).notes] == [frozenset(), frozenset()]
+
+
+@BOTH
 def test_a_note_over_a_bar_line_and_notes_that_overlap(through: Through, tmp_path: Path) -> None:
     made = score(note("a", 3, 3, 60), note("b", 0, 4, 64), note("c", 1, 1, 67), note("d", 1, 2, 72), measures=2)
     again = through(tmp_path, made)

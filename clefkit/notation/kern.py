@@ -74,6 +74,7 @@ class _Column:
     """One of the columns that are open, a spine or one of the voices it is split into.
 
     end: of its last note or rest; onset: of its last note, None after a rest; graces: that no note has followed yet
+    strokes: of a tremolo whose second note is still to come
     """
 
     spine: int
@@ -82,6 +83,7 @@ class _Column:
     end: Fraction = Fraction(0)
     onset: Fraction | None = None
     graces: list[Note] = field(default_factory=list)
+    strokes: int = 0
 
 
 class _Reader:
@@ -277,6 +279,8 @@ class _Reader:
             column.end = now + found.duration
             column.onset = now if notes else None
             column.graces.clear()
+            if notes and (column.strokes or found.pair):
+                _tremolo(column, notes, found.pair)
         elif found.grace:
             column.graces += notes
         if found.sforzando and notes:
@@ -326,6 +330,14 @@ class _Reader:
 
 def _kind(text: str) -> str:
     return {"**kern": "kern", "**dynam": "dynam", "**dyn": "dynam"}.get(text, "")
+
+
+def _tremolo(column: _Column, notes: list[Note], strokes: int) -> None:
+    """Marks of a tremolo between two notes or chords; **kern says it at the first one alone. strokes: said here"""
+    mark = f"tremolo-stop:{column.strokes}" if column.strokes else f"tremolo-start:{strokes}"
+    for note in notes:
+        note.marks |= {mark}
+    column.strokes = 0 if column.strokes else strokes
 
 
 def _join(one: _Column, other: _Column) -> None:
