@@ -119,6 +119,19 @@ def test_pitches(text: str, pitch: int) -> None:
     assert token(text).heads[0].pitch == pitch
 
 
+@pytest.mark.parametrize(
+    ("text", "pitch"), [("16A<#", 58), ("8aa\\-'>)", 80), ("4FF.n#", 42), ("8gfg", 91), ("8AA-A", 32), ("24cc#-X", 72)]
+)
+def test_slips_of_the_hand_are_read_as_humdrum_tools_read_them(text: str, pitch: int) -> None:
+    assert token(text).heads[0].pitch == pitch
+
+
+def test_a_chord_is_a_grace_when_one_of_its_notes_is() -> None:
+    """Files of two collections write the rhythm and the q at the first note alone, or the q."""
+    for text in ("8qBB-/ F", "16qqdd/LL 16ff"):
+        assert [(head.duration, head.grace != "") for head in token(text).heads] == [(0, True), (0, True)]
+
+
 def test_marks() -> None:
     assert marks("4c'") == {"staccato"}
     assert marks("4c~") == {"tenuto"}
@@ -168,6 +181,41 @@ def test_grace_notes_take_no_time_and_other_spines_wait() -> None:
     score = table("**kern  **kern\n1C  4c\n.  8dq\n.  8eq\n.  4f\n.  2g\n*-  *-")
     assert places(score)[1:] == [(0, 60, 1), (1, 62, 0), (1, 64, 0), (1, 65, 1), (2, 67, 2)]
     assert [note.grace for note in score.notes if note.grace] == ["slashed", "slashed"]
+
+
+def test_a_tie_whose_beginning_was_forgotten_strikes_no_note() -> None:
+    score = one("[4c", "4c]", "4c]", "4c")
+    assert [(note.tie_start, note.tie_stop) for note in score.notes] == [
+        (True, False), (True, True), (False, True), (False, False),
+    ]  # fmt: skip
+    assert len(perform(score).notes) == 2
+
+
+def test_a_broken_chord_that_is_tied_into_the_chord_is_held() -> None:
+    score = one("[8c", "[8e", "4c] 4e]", "4c")
+    assert [(note.onset, note.duration) for note in score.notes] == [
+        (0, 1), (Fraction(1, 2), Fraction(1, 2)), (1, 1), (1, 1), (2, 1),
+    ]  # fmt: skip
+    assert len(perform(score).notes) == 3
+
+
+def test_ties_go_across_splits_joins_and_staves() -> None:
+    score = table("""**kern  **kern
+        *part1  *part1
+        *  *^
+        4C  [4c  4e
+        *  *v  *v
+        =1  =1
+        4c]  [4d
+        4d]  4B""")
+    assert len(perform(score).notes) == 5
+
+
+def test_a_grace_note_that_is_tied_to_its_note_is_struck_once() -> None:
+    played = perform(one("[8qc", "[8qe", "2c] 2e]", "2g"), 0.0).notes
+    assert played.pitch.tolist() == [60, 64, 67]
+    assert played.offset[0] == played.offset[1] == played.onset[2]
+    assert played.onset[0] < played.onset[1]
 
 
 def test_a_line_without_tokens_takes_no_time() -> None:

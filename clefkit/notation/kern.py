@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from clefkit.errors import InputError
-from clefkit.notation import kern_marks, kern_parts
+from clefkit.notation import kern_marks, kern_parts, kern_ties
 from clefkit.notation.kern_form import Form
 from clefkit.notation.kern_marks import Marks
 from clefkit.notation.kern_parts import Spine
@@ -325,6 +325,7 @@ class _Reader:
             raise InputError("a score without measures")
         score = Score([], self.form.measures, self.notes, self.title, self.composer, order, slurs=self.slurs)
         _seat_all(score, self.spines, self.marks)
+        kern_ties.mend(score.notes)
         return score
 
 

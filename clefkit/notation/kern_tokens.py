@@ -17,7 +17,7 @@ SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LETTERS = "CDEFGAB"
 RHYTHM = re.compile(r"(\d{1,4})(?:%(\d{1,4}))?")
 MOST_DOTS = 8
-PITCH = re.compile(r"([A-Ga-g])(\1{0,9})(?:n?(#{1,4}|-{1,4})|n)?")
+LETTER = re.compile(r"[A-Ga-g]")
 TREMOLO = re.compile(r"(@@?)(\d{1,4})\1(?!@)")
 MOST_STROKES = 8
 ARTICULATIONS = {
@@ -72,16 +72,17 @@ def token(text: str, sharps: int = 0) -> Token:
     heads: list[Head] = []
     pair, strokes = _tremolo(text)
     common = _articulations(text) | ({f"tremolo:{strokes}"} if strokes and not pair else NO_MARKS)
+    grace = "" if "q" not in text and "Q" not in text else "plain" if "qq" in text or "Q" in text else "slashed"
     for slot, piece in enumerate(text.split(" ")):
         found = RHYTHM.search(piece)
         own = _quarters(found, min(piece.count("."), MOST_DOTS)) if found else None
         duration = own if duration is None else duration
-        head = _head(piece, own if own is not None else duration, slot, sharps, common)
+        length = Fraction(0) if grace else own if own is not None else duration
+        head = _head(piece, length, grace, slot, sharps, common)
         if head is not None:
             heads.append(head)
-    grace = "q" in text or "Q" in text
     return Token(
-        Fraction(0) if grace or duration is None else duration, tuple(heads), " " in text, grace, ";" in text,
+        Fraction(0) if grace or duration is None else duration, tuple(heads), " " in text, grace != "", ";" in text,
         "z" in text, strokes if pair else 0, *_slurs(text),
     )  # fmt: skip
 
@@ -97,21 +98,20 @@ def _quarters(found: re.Match[str], dots: int) -> Fraction:
     return length * (2 - Fraction(1, 2**dots)) if dots else length
 
 
-def _head(piece: str, duration: Fraction | None, slot: int, sharps: int, common: frozenset[str]) -> Head | None:
-    """What sounds of one note of a token: no rest, no hidden note, nothing without pitch or length."""
-    if "r" in piece or "yy" in piece:
+def _head(
+    piece: str, duration: Fraction | None, grace: str, slot: int, sharps: int, common: frozenset[str]
+) -> Head | None:
+    """What sounds of one note of a token: no rest, no hidden note, nothing without pitch or length.
+
+    Slips of the hand ("4A<#", "8gfg") mean what Humdrum's tools make of them: the first letter in the octave that the
+    number of letters says, with all accidentals, wherever they stand.
+    """
+    letters = LETTER.findall(piece)
+    if "r" in piece or "yy" in piece or not letters or duration is None or (not duration and not grace):
         return None
-    found = PITCH.search(piece)
-    grace = ""
-    if "q" in piece or "Q" in piece:
-        grace, duration = ("plain" if "qq" in piece or "Q" in piece else "slashed"), Fraction(0)
-    if found is None or duration is None or (not duration and not grace):
-        return None
-    letter, more, sign = found.groups()
-    octave = 4 + len(more) if letter.islower() else 3 - len(more)
-    alter = len(sign) * (1 if sign[0] == "#" else -1) if sign else 0
-    step = letter.upper()
-    pitch = 12 * (octave + 1) + SEMITONES[step] + alter
+    step = letters[0].upper()
+    octave = 3 + len(letters) if letters[0].islower() else 4 - len(letters)
+    pitch = 12 * (octave + 1) + SEMITONES[step] + piece.count("#") - piece.count("-")
     if not 0 <= pitch <= 127:
         return None
     goes_on = "_" in piece
