@@ -212,7 +212,7 @@ def test_ties_go_across_splits_joins_and_staves() -> None:
 
 
 def test_a_grace_note_that_is_tied_to_its_note_is_struck_once() -> None:
-    played = perform(one("[8qc", "[8qe", "2c] 2e]", "2g"), 0.0).notes
+    played = perform(one("[8qc", "[8qe", "2c] 2e]", "2g")).notes
     assert played.pitch.tolist() == [60, 64, 67]
     assert played.offset[0] == played.offset[1] == played.onset[2]
     assert played.onset[0] < played.onset[1]
@@ -233,6 +233,18 @@ def test_spines_split_cross_and_join() -> None:
     assert places(score) == [(0, 60, 1), (1, 64, 2), (1, 60, 1), (2, 62, 1), (3, 65, 1)]
     crossed = table("**kern  **kern\n4C  4c\n*x  *x\n4d  4D\n*-  *-")
     assert [note.part for note in crossed.notes if note.pitch < 60] == [1, 1]
+    twice = table("**kern  **kern  **kern  **kern\n*x  *x  *x  *x\n4c  4C  4d  4D\n*-  *-  *-  *-")
+    assert [(note.part, note.pitch) for note in twice.notes] == [(2, 60), (3, 48), (0, 62), (1, 50)]
+
+
+def test_a_clef_in_the_line_of_a_split_counts() -> None:
+    score = table("**kern  **kern\n4C  4c\n*clefC4  *^\n4D  4d  4e\n*-  *-  *-")
+    assert [(clef.onset, clef.part, clef.sign, clef.line) for clef in score.clefs] == [(1, 1, "C", 4)]
+
+
+def test_comments_need_not_fit_the_columns() -> None:
+    score = table("!a remark\n**kern  **kern\n!\n4C  4c\n!  !  !LO:TX:t=rit.\n4D  4d\n*-  *-")
+    assert len(score.notes) == 4
 
 
 def test_joining_two_spines_by_mistake_keeps_both() -> None:
@@ -318,8 +330,24 @@ def test_texts_and_metronome_marks_in_layout_comments() -> None:
     assert [text.text for text in score.texts] == ["Allegro", "a:b"]
 
 
+def test_words_with_a_remark_of_the_encoder_are_kept() -> None:
+    score = one(
+        "!LO:TX:b:t=cresc. _:problem:dynamics with extention lines", "4c", "!LO:TX:t=poco\\ riten.:problem", "4d"
+    )
+    assert [text.text for text in score.texts] == ["cresc. _", "poco riten."]
+
+
+def test_a_hairpin_under_one_note_lasts_as_long_as_it() -> None:
+    score = table("**kern  **dynam\n4c  <[\n2d  > ]\n4e  <\n4f  [\n*-  *-")
+    assert score.wedges == [
+        Wedge(Fraction(0), Fraction(1), 0, grows=True), Wedge(Fraction(1), Fraction(3), 0, grows=False),
+        Wedge(Fraction(3), Fraction(4), 0, grows=True),
+    ]  # fmt: skip
+
+
 def test_words_tell_the_tempo_when_no_number_does() -> None:
     assert kern.parse("!!!OMD: Adagio\n**kern\n4c\n*-\n").tempos == [Tempo(Fraction(0), 68.0)]
+    assert one("*MM[Adagio]", "4c").tempos == [Tempo(Fraction(0), 68.0)]
 
 
 def test_keys_with_modes() -> None:

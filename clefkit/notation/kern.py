@@ -107,14 +107,15 @@ class _Reader:
         if line.startswith("!!"):
             self._global_comment(line)
             return
-        fields = self._fields(line)
         first = line[0]
+        if first == "!":
+            self._comments(line.split("\t"))
+            return
+        fields = self._fields(line)
         if first == "*":
             self._interpretations(fields)
         elif first == "=":
             self._barline(fields)
-        elif first == "!":
-            self._comments(fields)
         else:
             self._data(fields)
 
@@ -150,7 +151,8 @@ class _Reader:
             self.form.jump(jump)
 
     def _comments(self, fields: list[str]) -> None:
-        for column, text in zip(self.columns, fields, strict=True):
+        """Comments on columns, which may be fewer or more: nothing hangs on them."""
+        for column, text in zip(self.columns, fields, strict=False):
             if column.kind == "kern" and text.startswith("!LO:TX"):
                 self._say(kern_marks.layout(text[1:]), column.spine)
 
@@ -158,15 +160,12 @@ class _Reader:
         if fields[0].startswith("**") and not self.columns:
             self._open(fields)
             return
-        if not PATHS.isdisjoint(fields):
-            self._paths(fields)
-            return
         kern_marks.signature(self.marks, [t for c, t in zip(self.columns, fields, strict=True) if c.kind], self.now)
         tempo = next((text for text in fields if text.startswith("*MM")), "")
         kern_marks.tempo(self.marks, tempo, self.now)
         timed = labelled = False
         for column, text in zip(self.columns, fields, strict=True):
-            if text == "*":
+            if text == "*" or text in PATHS:
                 continue
             if text.startswith("**"):
                 self._reopen(column, text)
@@ -178,6 +177,8 @@ class _Reader:
                 if text in ("*ped", "*Xped"):
                     kind = "down" if text == "*ped" else "up"
                     self.marks.pedals.append((self.now, column.spine, self.form.current.index, kind))
+        if not PATHS.isdisjoint(fields):
+            self._paths(fields)
 
     def _open(self, fields: list[str]) -> None:
         """The first line of spines, or of the spines of the next movement, which the same players play."""
@@ -215,8 +216,7 @@ class _Reader:
             if text == "*x":
                 crossed.append(len(columns))
             columns += self._heirs(column, text)
-        if len(crossed) == 2:
-            one, two = crossed
+        for one, two in zip(crossed[::2], crossed[1::2], strict=False):
             columns[one], columns[two] = columns[two], columns[one]
         for _ in range(misjoined):
             _join_elsewhere(columns)
