@@ -130,6 +130,12 @@ def test_a_grace_note_inside_a_broken_rhythm_moves_with_its_note() -> None:
     ]
 
 
+def test_grace_notes_before_a_bar_end_the_note_before_them() -> None:
+    assert [(n.onset, n.grace) for n in tune("A4 B4 {cd}|{e}c8|").notes if n.grace] == [
+        (2, "after"), (2, "after"), (4, "slashed"),
+    ]  # fmt: skip
+
+
 def test_a_dotted_tie() -> None:
     assert [(n.tie_start, n.tie_stop, set(n.marks)) for n in tune("A.-A").notes] == [
         (True, False, set()), (False, True, set()),

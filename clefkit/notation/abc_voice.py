@@ -165,6 +165,11 @@ class Voice:
         """A measure is over; the next begins."""
         measure = self._reach()
         measure.length = max(measure.length, self.cursor, self.longest)
+        before = self.last.notes[0].onset if self.last is not None and self.last.notes else None
+        for grace in self.graces:
+            if before is not None:
+                grace.grace, grace.onset = "after", before
+        self.graces.clear()
         self.place += 1
         self.cursor = self.longest = Fraction(0)
         self.filled, self.layer = False, 1
