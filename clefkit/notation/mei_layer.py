@@ -105,14 +105,13 @@ class LayerReader:
                 add_clef(self.reading, child, self.state, self.measure.onset + self.cursor)
             elif tag == "graceGrp":
                 self.read(child, scale, depth + 1, grace=_grace(child.get("grace")) or "plain")
-                self.end_graces(ended=child.get("attach") == "post")
+                if child.get("attach") == "post":
+                    self.end_graces()
             elif isinstance(tag, str) and tag not in ("verse", "syl", "del"):
                 self.read(child, scale * _ratio(child), depth + 1, grace=grace)
 
-    def end_graces(self, *, ended: bool = True) -> None:
-        """Grace notes that no note follows end the note before them. ended: whether none will follow"""
-        if not ended:
-            return
+    def end_graces(self) -> None:
+        """Grace notes that no note follows end the note before them."""
         for note in self.graces:
             if self.onset is not None:
                 note.grace, note.onset = "after", self.onset
@@ -121,16 +120,17 @@ class LayerReader:
     def _repeat(self, tag: str) -> None:
         """Signs that stand for the measure, half measure or beat before them in this layer."""
         index, now = self.measure.index, self.measure.onset + self.cursor
-        bar = self.reading.measures[max(index - 1, 0)].length or Fraction(
-            4 * self.measure.time[0], self.measure.time[1]
-        )
-        length = Fraction(4, self.measure.time[1]) if tag == "beatRpt" else bar * REPEATS[tag]
-        for note in self.reading.notes[self.reading.first_notes[max(index - 1, 0)] :]:
+        before = max(index - 1, 0)
+        beats, unit = self.measure.time
+        bar = self.reading.measures[before].length or Fraction(4 * beats, unit)
+        length = Fraction(4, unit) if tag == "beatRpt" else bar * REPEATS[tag]
+        for note in self.reading.notes[self.reading.first_notes[before] :]:
             if (note.part, note.voice) == (self.state.part, self.voice) and now - length <= note.onset < now:
-                name = f"{note.id}-again{index + 1}"
-                self._add(
-                    replace(note, id=name, measure=index, onset=note.onset + length, tie_start=False, tie_stop=False)
-                )
+                self.count += 1
+                name = f"{note.id.partition('-again')[0]}-again{index + 1}.{self.count}"
+                again = replace(note, id=name, measure=index, onset=note.onset + length)
+                again.tie_start = again.tie_stop = False
+                self._add(again)
         self.cursor += length
 
     def _add(self, note: Note) -> None:
