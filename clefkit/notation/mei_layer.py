@@ -104,11 +104,14 @@ class LayerReader:
             elif tag == "clef":
                 add_clef(self.reading, child, self.state, self.measure.onset + self.cursor)
             elif tag == "graceGrp":
-                self.read(child, scale, depth + 1, grace=_grace(child.get("grace")) or "plain")
-                if child.get("attach") == "post":
-                    self.end_graces()
+                self._grace_group(child, scale, depth)
             elif isinstance(tag, str) and tag not in ("verse", "syl", "del"):
                 self.read(child, scale * _ratio(child), depth + 1, grace=grace)
+
+    def _grace_group(self, element: Any, scale: Fraction, depth: int) -> None:
+        self.read(element, scale, depth + 1, grace=_grace(element.get("grace")) or "plain")
+        if element.get("attach") == "post":
+            self.end_graces()
 
     def end_graces(self) -> None:
         """Grace notes that no note follows end the note before them."""
