@@ -114,6 +114,9 @@ def test_repeats_and_endings() -> None:
 
 def test_a_first_ending_of_two_bars_is_not_played_in_the_second_pass() -> None:
     assert unfold(tune("|:C8|1 D8|E8:|2 F8|G8|]")) == [0, 1, 2, 0, 3, 4]
+    assert unfold(tune("|:C8|1 D8|E8:|2 F8|G8|]A8|")) == [0, 1, 2, 0, 3, 4, 5]
+    assert unfold(tune("C8|[1D8:|[2E8||F8|G8:|")) == [0, 1, 0, 2, 3, 4, 3, 4]
+    assert unfold(tune("C8|[1D8:|[2E8|F8|G8:|A8|")) == [0, 1, 0, 2, 3, 4, 3, 4, 5]
     voices = abc.parse("X:1\nL:1\nK:C\nV:1\n|:C|1 D|E:|2 F|]\nV:2\n|:C|1 D|E:|2 F|]\n")
     assert [sorted(m.endings) for m in voices.measures] == [[], [1], [1], [2]]
 

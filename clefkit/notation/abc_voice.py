@@ -35,6 +35,7 @@ CODE = re.compile(
     r"|(?P<broken>>{1,3}|<{1,3})"
     r"|(?P<slur>[()])|(?P<overlay>&)|(?P<spacer>y\d{0,3})|(?P<short>[.~H-WYh-w-])"
 )
+ENDS_ENDING = re.compile(r"\|\||\]|\[\||:$")
 SIGNS = {"^^": 2.0, "^": 1.0, "^/": 0.5, "=": 0.0, "_/": -0.5, "_": -1.0, "__": -2.0}
 SHORT = {
     ".": "staccato", "~": "roll", "H": "fermata", "L": "accent", "M": "lowermordent", "O": "coda", "P": "uppermordent",
@@ -104,6 +105,8 @@ class Voice:
         self.slurs_to_open = 0
         self.open_slurs: list[str] = []
         self.wedge: tuple[int, Fraction, bool] | None = None
+        self.ending: tuple[int, int] | None = None  # its first measure, and the most measures it may have
+        self.ending_bars = 1  # of the last one
         self.count = 0
         self.acts = {
             "bar": self._bar, "quoted": self._quoted, "decoration": self._decoration, "graces": self._graces,
@@ -143,23 +146,27 @@ class Voice:
             self.end_measure()
         if colons and closed is not None:
             closed.repeat_times = colons + 1 if "|" in text else 2
-            self._stretch_ending(closed.index)
         signs = re.sub(r"\d.*", "", text).rstrip("[")
+        if closed is not None and (ending or colons or ENDS_ENDING.search(signs)):
+            self._end_ending(closed.index)
         if signs.endswith(":") and (len(signs) > 1):
             self._reach().repeat_start = True
         if ending:
-            self._reach().endings |= _passes(ending)
+            passes = _passes(ending)
+            self._reach().endings |= passes
+            self.ending = (self.place, MOST_MEASURES if 1 in passes else self.ending_bars)
 
-    def _stretch_ending(self, last: int) -> None:
-        """An ending lasts from its number to its repeat sign. last: index of the measure that the sign closes"""
-        measures = self.tune.measures
-        first = last
-        while first and not (
-            measures[first].endings or measures[first].repeat_start or measures[first - 1].repeat_times
-        ):
-            first -= 1
-        for measure in measures[first : last + 1]:
-            measure.endings |= measures[first].endings
+    def _end_ending(self, last: int) -> None:
+        """An ending lasts until a repeat sign or a double bar, but a later one not longer than the first.
+
+        last: index of its last measure
+        """
+        first, most = self.ending or (last, 0)
+        if last - first < most:
+            self.ending_bars = last - first + 1
+            for measure in self.tune.measures[first : last + 1]:
+                measure.endings |= self.tune.measures[first].endings
+        self.ending = None
 
     def end_measure(self) -> None:
         """A measure is over; the next begins."""
