@@ -192,6 +192,14 @@ def test_damaged_files_are_refused(data: bytes, tmp_path: Path) -> None:
         notation.read(path)
 
 
+def test_an_id_that_stands_twice_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "x.mei"
+    path.write_bytes(document(layer(note("g", "2", "a") + note("a", "2", "a"))))
+    notes = notation.read(path).notes
+    assert [n.pitch for n in notes] == [67, 69]
+    assert len({n.id for n in notes}) == 2
+
+
 def test_a_cut_file_is_not_read_in_part(tmp_path: Path) -> None:
     path = tmp_path / "x.mei"
     path.write_bytes(document(layer(note("g")))[:-30])

@@ -109,5 +109,7 @@ def _refuse_entities(data: bytes) -> None:
 
 
 def safe_parser() -> lxml.etree.XMLParser:
-    """An XML parser that resolves nothing, loads nothing and keeps libxml2's own limits."""
-    return lxml.etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    """An XML parser that resolves nothing, loads nothing and keeps libxml2's own limits. An id may stand twice."""
+    return lxml.etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, collect_ids=False
+    )

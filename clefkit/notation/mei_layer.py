@@ -201,7 +201,10 @@ class LayerReader:
         if not 0 <= pitch <= 127:
             return None
         self.count += 1
-        name = element.get(ID) or f"{self.state.part}-{self.voice}-m{self.measure.index + 1}-n{self.count}"
+        made = f"{self.state.part}-{self.voice}-m{self.measure.index + 1}-n{self.count}"
+        name = element.get(ID) or made
+        if name in self.reading.places:
+            name = made
         note = Note(name, self.state.part, self.measure.index, onset, duration, pitch)
         note.step = letter.upper() if self.state.shift % 12 == 0 else ""
         over = self.reading.staves.get(element.get("staff") or group.get("staff") or "", self.state)
