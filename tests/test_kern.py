@@ -199,6 +199,12 @@ def test_a_broken_chord_that_is_tied_into_the_chord_is_held() -> None:
     assert len(perform(score).notes) == 3
 
 
+def test_a_tie_into_a_second_ending_stretches_no_note() -> None:
+    score = one("*>[A,A1,A,A2]", "*M2/4", "*>A", "=1", "[2c", "*>A1", "=2", "2c]", "*>A2", "=3", "2c]", "==")
+    assert [note.duration for note in score.notes] == [2, 2, 2]
+    assert [note.tie_start for note in score.notes] == [True, False, False]
+
+
 def test_ties_go_across_splits_joins_and_staves() -> None:
     score = table("""**kern  **kern
         *part1  *part1
@@ -328,6 +334,11 @@ def test_texts_and_metronome_marks_in_layout_comments() -> None:
     score = one("!LO:TX:a:t=Allegro [quarter]=96", "4c", "!LO:TX:t=P:mixed beam:problem", "4d", "!LO:TX:i:t=a&colon;b")
     assert score.tempos == [Tempo(Fraction(0), 96.0)]
     assert [text.text for text in score.texts] == ["Allegro", "a:b"]
+
+
+def test_names_of_letters_and_line_feeds_in_records() -> None:
+    score = kern.parse("!!!OTL: Étude &eacute;\\n2\n!!!OMD: FINALE\\nPresto\n**kern\n4c\n*-\n")
+    assert (score.title, score.texts[0].text) == ("Étude é 2", "FINALE Presto")
 
 
 def test_words_with_a_remark_of_the_encoder_are_kept() -> None:

@@ -135,7 +135,7 @@ class _Reader:
     def _global_comment(self, line: str) -> None:
         if line.startswith("!!!"):
             key, _, value = line[3:].partition(":")
-            value = " ".join(value.split())
+            value = kern_marks.plain(value)
             if key.partition("@")[0] == "OTL":
                 self.title = self.title or value
             elif key == "COM":
@@ -325,7 +325,7 @@ class _Reader:
             raise InputError("a score without measures")
         score = Score([], self.form.measures, self.notes, self.title, self.composer, order, slurs=self.slurs)
         _seat_all(score, self.spines, self.marks)
-        kern_ties.mend(score.notes)
+        kern_ties.mend(score)
         return score
 
 

@@ -110,9 +110,9 @@ def player(spine: Spine, text: str) -> None:
     elif text.startswith("*part"):
         spine.part = text[5:]
     elif text.startswith('*I"'):
-        spine.name = spine.name or _plain(text[3:])
+        spine.name = spine.name or plain(text[3:])
     elif text.startswith("*I'"):
-        spine.abbreviation = spine.abbreviation or _plain(text[3:])
+        spine.abbreviation = spine.abbreviation or plain(text[3:])
     elif text.startswith("*IC"):
         spine.family = text[3:]
     elif text.startswith("*I") and not text.startswith(NO_PLAYERS) and text[2:].replace("_", "").isalpha():
@@ -152,7 +152,7 @@ def layout(text: str) -> str:
     if not text.startswith("LO:TX"):
         return ""
     found = [piece[2:] for piece in text.split(":")[2:] if piece.startswith("t=")]
-    return "" if not found or found[0] == "P" else _plain(found[0].replace("\\ ", " "))
+    return "" if not found or found[0] == "P" else plain(found[0].replace("\\ ", " "))
 
 
 def say(marks: Marks, text: str, spine: int, now: Fraction) -> words.Jump | None:
@@ -176,7 +176,7 @@ def _worded(marks: Marks, text: str, now: Fraction) -> None:
         marks.written_tempos.setdefault(now, worded)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """HTML's names for letters, and line feeds, as themselves."""
     return " ".join(html.unescape(LINE_FEED.sub(" ", text)).split())
 

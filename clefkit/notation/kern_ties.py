@@ -10,31 +10,43 @@ from __future__ import annotations
 from collections import defaultdict
 from fractions import Fraction
 
-from clefkit.notation.model import Note
+from clefkit.notation.model import Note, Score
 
 LONGEST_GAP = Fraction(2)
 MOST_SEEN = 8  # notes of one pitch that are kept in mind
 
 
-def mend(notes: list[Note]) -> None:
-    """Give ties that end the beginning they need, in place. Ties from grace notes stay as they are."""
-    graces = {(note.part, note.pitch, note.onset) for note in notes if note.grace and note.tie_start}
+def mend(score: Score) -> None:
+    """Let the ends of loose ties meet, in place."""
+    for held, last in loose(score):
+        held.tie_start = True
+        held.duration = max(held.duration, last.onset - held.onset)
+
+
+def loose(score: Score) -> list[tuple[Note, Note]]:
+    """Ties whose ends do not meet: (the note that is held, the note that ends the tie).
+
+    Ties from grace notes are none of these, nor those that come into a second ending from the music before the first.
+    """
+    graces = {(note.part, note.pitch, note.onset) for note in score.notes if note.grace and note.tie_start}
     seen: dict[tuple[int, float], list[Note]] = defaultdict(list)
-    for note in sorted((note for note in notes if not note.grace), key=lambda note: note.onset):
+    found = []
+    for note in sorted((note for note in score.notes if not note.grace), key=lambda note: note.onset):
         before = seen[note.part, note.pitch]
         if note.tie_stop and (note.part, note.pitch, note.onset) not in graces:
-            _begin(before, note)
+            endings = score.measures[note.measure].endings
+            held = _held(before, note) if not endings or 1 in endings else None
+            found += [] if held is None else [(held, note)]
         before.append(note)
         del before[:-MOST_SEEN]
+    return found
 
 
-def _begin(before: list[Note], last: Note) -> None:
-    """Tie one of the notes before to the last one."""
+def _held(before: list[Note], last: Note) -> Note | None:
+    """Which of the notes before the end of a tie has to be held for it; None when one is, or none can be."""
     touching = [note for note in before if note.onset + note.duration == last.onset]
     if touching:
-        if not any(note.tie_start for note in touching):
-            touching[-1].tie_start = True
-    elif before and before[-1].tie_start:
-        gap = last.onset - before[-1].onset - before[-1].duration
-        if 0 < gap <= LONGEST_GAP:
-            before[-1].duration += gap
+        return None if any(note.tie_start for note in touching) else touching[-1]
+    if before and before[-1].tie_start and 0 < last.onset - before[-1].onset - before[-1].duration <= LONGEST_GAP:
+        return before[-1]
+    return None

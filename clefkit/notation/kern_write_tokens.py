@@ -8,6 +8,7 @@ from collections import defaultdict
 from fractions import Fraction
 from functools import lru_cache
 
+from clefkit.notation import kern_ties
 from clefkit.notation.layout import Head, Layout
 from clefkit.notation.model import NO_MARKS, Note, Score
 from clefkit.notation.spelling import Spelled, signature, spelled
@@ -65,6 +66,7 @@ class Tokens:
         self.lengths: dict[int, str] = {}
         self.slurs = _slurs(score, page)
         self.pairs = _pairs(score)
+        self.untied = {last.id for _, last in kern_ties.loose(score)}  # struck, as their ties do not meet a note
 
     def head(self, head: Head, part: int, place: int) -> str:
         """A token. part, place: indices of its part and measure"""
@@ -86,7 +88,8 @@ class Tokens:
         return f"{opens}{' '.join(pieces)}{closes}"
 
     def _note(self, note: Note, head: Head, length: str, fifths: int) -> str:
-        starts, stops = note.tie_start or not head.last, note.tie_stop or not head.first
+        starts = note.tie_start or not head.last
+        stops = not head.first or (note.tie_stop and note.id not in self.untied)
         found = spelled(sayable_pitch(note), note.step, fifths)
         tie = ("[" if starts and not stops else "", "_" if starts and stops else "]" if stops else "")
         ornaments = _ornaments(note.marks, found, fifths) if note.marks and head.first else ""
