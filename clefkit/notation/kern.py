@@ -3,6 +3,7 @@
 After D. Huron, "The Humdrum Toolkit: Reference Manual" (1994), and what the Verovio Humdrum Viewer added (C. Sapp,
 doc.verovio.humdrum.org). Pitches are as they sound, also of transposing instruments and under 8va. A note has the id
 "L12F3", by its line and field, the second one of a chord "L12F3S2", as in verovio. Hidden notes (yy) are silent.
+Tremolos that *tremolo bids to draw as one are written out, so they are read as they stand.
 """
 
 from __future__ import annotations
