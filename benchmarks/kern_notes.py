@@ -6,6 +6,12 @@ Notes are compared as written, repeats not played: pitch, and onset within 1/24 
 are left out (verovio takes their time from elsewhere). Time is that of the processor: reading the file into a score
 that knows the onset of each note, which for verovio is `loadData` and `renderToTimemap`. Each file is read in a process
 of its own, because verovio may take it down.
+
+What differs, read note by note in 756 files, 71 of them under .98, is verovio's: in most of 21 files an arpeggio's
+notes begin one after the other, in 20 grace notes move the notes around them, in 9 a written-out tremolo (*tremolo) is
+one note, in 21 a bar grows (grace notes at its end, tuplets of odd values or over a bar line, a voice that ends inside
+it, a rest for a bar of another time) and all that follows is late. As we read them, the columns of 750 files fill each
+bar exactly, and in the others what stands over a bar line does not.
 """
 
 from __future__ import annotations

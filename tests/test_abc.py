@@ -39,7 +39,7 @@ def test_octaves_accidentals_and_the_key() -> None:
 
 @pytest.mark.parametrize(
     ("key", "fifths"),
-    [("Ador", 1), ("Bb", -2), ("Em", 1), ("F# minor", 3), ("D Mixolydian", 1), ("Glyd", 2), ("none", 0), ("HP", 0)],
+    [("Ador", 1), ("Bb", -2), ("Em", 1), ("F# minor", 3), ("D Mixolydian", 1), ("Glyd", 2), ("none", 0), ("HP", 2)],
 )
 def test_keys(key: str, fifths: int) -> None:
     assert tune("C", key).keys[0].fifths == fifths
@@ -86,6 +86,10 @@ def test_a_tied_note_keeps_its_accidental() -> None:
 
 
 def test_decorations_and_dynamics() -> None:
+    assert [set(note.marks) for note in tune("!trill(!A2!trill)!B2!///!c2").notes] == [
+        {"trill-mark"}, set(), {"tremolo:3"},
+    ]  # fmt: skip
+    assert [f.onset for f in tune("A!invertedfermata!B").fermatas] == [Fraction(1, 2)]
     score = tune("!p!TA .B !<(!c d!<)! HA !accent!B ~c")
     assert [sorted(note.marks) for note in score.notes] == [
         ["trill-mark"], ["staccato"], [], [], [], ["accent"], ["turn"],
@@ -106,6 +110,65 @@ def test_repeats_and_endings() -> None:
     assert unfold(tune("|:C8|1 D8:|2 E8||F8|")) == [0, 1, 0, 2, 3]
     assert unfold(tune("C8|[1 D8:|[2 E8|]")) == [0, 1, 0, 2]
     assert unfold(tune("C8::D8:|")) == [0, 0, 1, 1]
+
+
+def test_a_first_ending_of_two_bars_is_not_played_in_the_second_pass() -> None:
+    assert unfold(tune("|:C8|1 D8|E8:|2 F8|G8|]")) == [0, 1, 2, 0, 3, 4]
+    assert unfold(tune("|:C8|1 D8|E8:|2 F8|G8|]A8|")) == [0, 1, 2, 0, 3, 4, 5]
+    assert unfold(tune("C8|[1D8:|[2E8||F8|G8:|")) == [0, 1, 0, 2, 3, 4, 3, 4]
+    assert unfold(tune("C8|[1D8:|[2E8|F8|G8:|A8|")) == [0, 1, 0, 2, 3, 4, 3, 4, 5]
+    voices = abc.parse("X:1\nL:1\nK:C\nV:1\n|:C|1 D|E:|2 F|]\nV:2\n|:C|1 D|E:|2 F|]\n")
+    assert [sorted(m.endings) for m in voices.measures] == [[], [1], [1], [2]]
+
+
+def test_two_colons_repeat_twice() -> None:
+    assert unfold(tune("|::C8::|D8|]")) == [0, 0, 0, 1]
+
+
+def test_a_grace_note_inside_a_broken_rhythm_moves_with_its_note() -> None:
+    assert [(n.onset, n.grace) for n in tune("A{g}>B").notes] == [
+        (0, ""),
+        (Fraction(3, 4), "slashed"),
+        (Fraction(3, 4), ""),
+    ]
+
+
+def test_grace_notes_before_a_bar_end_the_note_before_them() -> None:
+    assert [(n.onset, n.grace) for n in tune("A4 B4 {cd}|{e}c8|").notes if n.grace] == [
+        (2, "after"), (2, "after"), (4, "slashed"),
+    ]  # fmt: skip
+
+
+def test_a_dotted_tie() -> None:
+    assert [(n.tie_start, n.tie_stop, set(n.marks)) for n in tune("A.-A").notes] == [
+        (True, False, set()), (False, True, set()),
+    ]  # fmt: skip
+
+
+def test_pipes_have_sharp_f_and_c_without_a_signature() -> None:
+    assert pitches(tune("FCG", "HP")) == [66, 61, 67]
+
+
+def test_programs_of_the_header() -> None:
+    """One before V: is everybody's, one behind it that voice's; a file may have one for all its tunes."""
+    score = abc.parse("%%MIDI program 73\nX:1\nV:1\n%%MIDI program 40\nV:2\nK:C\nV:1\nC|\nV:2\nE|\n")
+    assert [part.program for part in score.parts] == [40, 73]
+
+
+def test_a_name_is_no_clef() -> None:
+    score = abc.parse('X:1\nV:1 name="alto sax" snm="bass"\nK:C\nV:1\nC|\n')
+    assert [(clef.sign, clef.line) for clef in score.clefs] == [("G", 2)]
+
+
+def test_an_old_tempo_counts_units_that_are_told_later() -> None:
+    score = abc.parse("X:1\nQ:120\nM:2/4\nK:C\nC\n")
+    assert score.tempos == [Tempo(Fraction(0), 30.0)]
+    assert score.notes[0].duration == Fraction(1, 4)
+
+
+def test_letters_of_titles() -> None:
+    score = abc.parse("X:1\nT:Caf\\'e &eacute; \\u00e9 \\\"u \\cc\nK:C\nC\n")
+    assert score.title == "Café é é ü ç"
 
 
 def test_a_chord_may_stand_right_behind_a_bar() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -72,6 +73,22 @@ def test_accidentals_hold_for_a_measure() -> None:
     assert [n.pitch for n in score.notes] == [61, 61, 65, 65, 60, 66]
 
 
+def test_accidentals_hold_in_all_layers_for_what_comes_later() -> None:
+    """A sharp in the third beat of the first layer is none for the first beat of the second layer."""
+    one = note("f", "2", more='accid="n"') + note("g", "4", more='accid="s"') + note("g")
+    two = note("g") + note("f") + note("f", "8", more='grace="acc"') + note("g") + note("f", more='accid="s"')
+    both = f'<measure><staff n="1"><layer n="1">{one}</layer><layer n="2">{two}</layer></staff></measure>'
+    assert [n.pitch for n in mei.parse(document(both)).notes] == [65, 68, 68, 67, 65, 65, 68, 66]
+
+
+def test_a_tied_note_keeps_the_accidental_of_the_first() -> None:
+    tie = '<tie startid="#a" endid="#b"/>'
+    score = mei.parse(
+        document(layer(note("c", "1", "a", 'accid="s"'), tie), layer(note("c", "2", "b") + note("c", "2")))
+    )
+    assert [n.pitch for n in score.notes] == [61, 61, 60]
+
+
 def test_what_stands_beside_the_staff() -> None:
     signs = (
         '<tie startid="#a" endid="#b"/><slur startid="#c" endid="#d"/><dynam tstamp="2" staff="1">mf</dynam>'
@@ -112,6 +129,44 @@ def test_transposing_and_braced_staves() -> None:
     ))  # fmt: skip
     assert [(part.name, part.staves) for part in piano.parts] == [("Piano", 2)]
     assert [n.staff for n in piano.notes] == [1, 2]
+    crossing = mei.parse(document(layer(note("c") + note("e", more='staff="2"')), group=group))
+    assert [n.staff for n in crossing.notes] == [1, 2]
+
+
+def test_grace_notes_before_a_barline_end_the_note_before_them() -> None:
+    grace = note("d", "8", more='grace="unacc"')
+    behind = f'<graceGrp attach="post" grace="acc">{note("e", "8")}</graceGrp>'
+    score = mei.parse(document(layer(note("c", "2") + behind + note("c", "2") + grace), layer(grace + note("c", "1"))))
+    assert [(n.onset, n.grace) for n in score.notes if n.grace] == [(0, "after"), (2, "after"), (4, "slashed")]
+
+
+def test_parts_stand_in_the_order_of_their_staves() -> None:
+    group = (
+        '<staffGrp><staffGrp symbol="bracket"><staffDef n="1" lines="5"><label>Violin</label></staffDef></staffGrp>'
+        '<staffDef n="2" lines="5"><label>Cello</label></staffDef></staffGrp>'
+    )
+    assert [part.name for part in mei.parse(document(layer(note("c")), group=group)).parts] == ["Violin", "Cello"]
+
+
+def test_signs_that_repeat_what_came_before() -> None:
+    score = mei.parse(document(
+        layer(note("c", "2") + note("d", "2")), layer("<mRpt/>"), layer(note("e", "4") + "<beatRpt/>" + note("g", "2")),
+        layer("<halfmRpt/>" + note("a", "2")),
+    ))  # fmt: skip
+    assert [(n.onset, n.pitch) for n in score.notes] == [
+        (0, 60), (2, 62), (4, 60), (6, 62), (8, 64), (9, 64), (10, 67), (12, 67), (14, 69),
+    ]  # fmt: skip
+    assert len({n.id for n in score.notes}) == 9
+
+
+def test_a_rest_for_a_whole_measure_does_not_stretch_a_pickup() -> None:
+    group = '<staffGrp><staffDef n="1" lines="5"/><staffDef n="2" lines="5"/></staffGrp>'
+    rests = (
+        '<measure metcon="false"><staff n="1"><layer>{}</layer></staff>'
+        '<staff n="2"><layer><mRest/></layer></staff></measure>'
+    )
+    score = mei.parse(document(rests.format(note("c")), rests.format("<mRest/>"), group=group))
+    assert [m.length for m in score.measures] == [1, 4]
 
 
 def test_through_verovio_and_twice_the_same(tmp_path: Path) -> None:
@@ -136,6 +191,23 @@ def test_damaged_files_are_refused(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError):
         notation.read(path)
+
+
+def test_an_id_that_stands_twice_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "x.mei"
+    path.write_bytes(document(layer(note("g", "2", "a") + note("a", "2", "a"))))
+    notes = notation.read(path).notes
+    assert [n.pitch for n in notes] == [67, 69]
+    assert len({n.id for n in notes}) == 2
+
+
+def test_a_document_type_is_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "x.mei"
+    text = document(layer(note("g", "2", "a") + note("a", "2", "a"))).decode()
+    (tmp_path / "x.dtd").write_text('<!ELEMENT mei ANY><!ENTITY a "b">')
+    for place in ("http://localhost/x.dtd", str(tmp_path / "x.dtd")):
+        path.write_text(re.sub("<mei", f'<!DOCTYPE mei SYSTEM "{place}"><mei', text, count=1))
+        assert len(notation.read(path).notes) == 2
 
 
 def test_a_cut_file_is_not_read_in_part(tmp_path: Path) -> None:

@@ -119,6 +119,19 @@ def test_pitches(text: str, pitch: int) -> None:
     assert token(text).heads[0].pitch == pitch
 
 
+@pytest.mark.parametrize(
+    ("text", "pitch"), [("16A<#", 58), ("8aa\\-'>)", 80), ("4FF.n#", 42), ("8gfg", 91), ("8AA-A", 32), ("24cc#-X", 72)]
+)
+def test_slips_of_the_hand_are_read_as_humdrum_tools_read_them(text: str, pitch: int) -> None:
+    assert token(text).heads[0].pitch == pitch
+
+
+def test_a_chord_is_a_grace_when_one_of_its_notes_is() -> None:
+    """Files of two collections write the rhythm and the q at the first note alone, or the q."""
+    for text in ("8qBB-/ F", "16qqdd/LL 16ff"):
+        assert [(head.duration, head.grace != "") for head in token(text).heads] == [(0, True), (0, True)]
+
+
 def test_marks() -> None:
     assert marks("4c'") == {"staccato"}
     assert marks("4c~") == {"tenuto"}
@@ -140,6 +153,18 @@ def test_marks() -> None:
     assert marks("4cs$") == {"inverted-turn"}
 
 
+def test_a_tremolo_of_two_notes_is_said_at_the_first_one() -> None:
+    score = one(
+        "2c@@32@@", "2e", "8d@@32@@L", "8fJ", "16g 16b@@32@@", "16qc", "16r", "16a", "2c@@16@@", "=", "2d", "=="
+    )
+    assert [set(note.marks) for note in score.notes if not note.grace] == [
+        {"tremolo-start:3"}, {"tremolo-stop:3"}, {"tremolo-start:3"}, {"tremolo-stop:3"}, {"tremolo-start:2"},
+        {"tremolo-start:2"}, {"tremolo-stop:2"}, {"tremolo-start:2"}, {"tremolo-stop:2"},
+    ]  # fmt: skip
+    chord = one("4c 4e@16@")
+    assert [set(note.marks) for note in chord.notes] == [{"tremolo:2"}, {"tremolo:2"}]
+
+
 def test_an_ornament_needs_no_accidental_that_the_key_has() -> None:
     assert set(token("4eT", 1).heads[0].marks) == {"trill-mark"}  # to f sharp, in G major
     assert set(token("4et", 1).heads[0].marks) == {"trill-mark:natural"}
@@ -158,6 +183,47 @@ def test_grace_notes_take_no_time_and_other_spines_wait() -> None:
     assert [note.grace for note in score.notes if note.grace] == ["slashed", "slashed"]
 
 
+def test_a_tie_whose_beginning_was_forgotten_strikes_no_note() -> None:
+    score = one("[4c", "4c]", "4c]", "4c")
+    assert [(note.tie_start, note.tie_stop) for note in score.notes] == [
+        (True, False), (True, True), (False, True), (False, False),
+    ]  # fmt: skip
+    assert len(perform(score).notes) == 2
+
+
+def test_a_broken_chord_that_is_tied_into_the_chord_is_held() -> None:
+    score = one("[8c", "[8e", "4c] 4e]", "4c")
+    assert [(note.onset, note.duration) for note in score.notes] == [
+        (0, 1), (Fraction(1, 2), Fraction(1, 2)), (1, 1), (1, 1), (2, 1),
+    ]  # fmt: skip
+    assert len(perform(score).notes) == 3
+
+
+def test_a_tie_into_a_second_ending_stretches_no_note() -> None:
+    score = one("*>[A,A1,A,A2]", "*M2/4", "*>A", "=1", "[2c", "*>A1", "=2", "2c]", "*>A2", "=3", "2c]", "==")
+    assert [note.duration for note in score.notes] == [2, 2, 2]
+    assert [note.tie_start for note in score.notes] == [True, False, False]
+
+
+def test_ties_go_across_splits_joins_and_staves() -> None:
+    score = table("""**kern  **kern
+        *part1  *part1
+        *  *^
+        4C  [4c  4e
+        *  *v  *v
+        =1  =1
+        4c]  [4d
+        4d]  4B""")
+    assert len(perform(score).notes) == 5
+
+
+def test_a_grace_note_that_is_tied_to_its_note_is_struck_once() -> None:
+    played = perform(one("[8qc", "[8qe", "2c] 2e]", "2g")).notes
+    assert played.pitch.tolist() == [60, 64, 67]
+    assert played.offset[0] == played.offset[1] == played.onset[2]
+    assert played.onset[0] < played.onset[1]
+
+
 def test_a_line_without_tokens_takes_no_time() -> None:
     score = table("**kern  **kern\n1C  4.c\n.  8d\n.  .\n.  2e\n*-  *-")
     assert [n.onset for n in score.notes] == [0, 0, Fraction(3, 2), 2]
@@ -173,6 +239,18 @@ def test_spines_split_cross_and_join() -> None:
     assert places(score) == [(0, 60, 1), (1, 64, 2), (1, 60, 1), (2, 62, 1), (3, 65, 1)]
     crossed = table("**kern  **kern\n4C  4c\n*x  *x\n4d  4D\n*-  *-")
     assert [note.part for note in crossed.notes if note.pitch < 60] == [1, 1]
+    twice = table("**kern  **kern  **kern  **kern\n*x  *x  *x  *x\n4c  4C  4d  4D\n*-  *-  *-  *-")
+    assert [(note.part, note.pitch) for note in twice.notes] == [(2, 60), (3, 48), (0, 62), (1, 50)]
+
+
+def test_a_clef_in_the_line_of_a_split_counts() -> None:
+    score = table("**kern  **kern\n4C  4c\n*clefC4  *^\n4D  4d  4e\n*-  *-  *-")
+    assert [(clef.onset, clef.part, clef.sign, clef.line) for clef in score.clefs] == [(1, 1, "C", 4)]
+
+
+def test_comments_need_not_fit_the_columns() -> None:
+    score = table("!a remark\n**kern  **kern\n!\n4C  4c\n!  !  !LO:TX:t=rit.\n4D  4d\n*-  *-")
+    assert len(score.notes) == 4
 
 
 def test_joining_two_spines_by_mistake_keeps_both() -> None:
@@ -258,8 +336,29 @@ def test_texts_and_metronome_marks_in_layout_comments() -> None:
     assert [text.text for text in score.texts] == ["Allegro", "a:b"]
 
 
+def test_names_of_letters_and_line_feeds_in_records() -> None:
+    score = kern.parse("!!!OTL: Étude &eacute;\\n2\n!!!OMD: FINALE\\nPresto\n**kern\n4c\n*-\n")
+    assert (score.title, score.texts[0].text) == ("Étude é 2", "FINALE Presto")
+
+
+def test_words_with_a_remark_of_the_encoder_are_kept() -> None:
+    score = one(
+        "!LO:TX:b:t=cresc. _:problem:dynamics with extention lines", "4c", "!LO:TX:t=poco\\ riten.:problem", "4d"
+    )
+    assert [text.text for text in score.texts] == ["cresc. _", "poco riten."]
+
+
+def test_a_hairpin_under_one_note_lasts_as_long_as_it() -> None:
+    score = table("**kern  **dynam\n4c  <[\n2d  > ]\n4e  <\n4f  [\n*-  *-")
+    assert score.wedges == [
+        Wedge(Fraction(0), Fraction(1), 0, grows=True), Wedge(Fraction(1), Fraction(3), 0, grows=False),
+        Wedge(Fraction(3), Fraction(4), 0, grows=True),
+    ]  # fmt: skip
+
+
 def test_words_tell_the_tempo_when_no_number_does() -> None:
     assert kern.parse("!!!OMD: Adagio\n**kern\n4c\n*-\n").tempos == [Tempo(Fraction(0), 68.0)]
+    assert one("*MM[Adagio]", "4c").tempos == [Tempo(Fraction(0), 68.0)]
 
 
 def test_keys_with_modes() -> None:

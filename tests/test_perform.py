@@ -140,6 +140,14 @@ def test_a_tremolo_repeats_its_note_and_not_faster_than_a_hand() -> None:
     assert len(rows(perform(score(note(0, 2, 60, "tremolo:5"))))) == 16
 
 
+def test_the_flag_of_an_eighth_counts_as_a_stroke_of_its_tremolo() -> None:
+    assert len(rows(perform(score(note(0, 1 / 2, 60, "tremolo:1"))))) == 2
+    assert len(rows(perform(score(note(0, 3 / 4, 60, "tremolo:1"))))) == 3
+    assert len(rows(perform(score(note(0, 1 / 3, 60, "tremolo:1"))))) == 2
+    pair = note(0, 1 / 4, 60, "tremolo-start:2"), note(1 / 4, 1 / 4, 64, "tremolo-stop:2")
+    assert len(rows(perform(score(*pair)))) == 4
+
+
 def test_a_tremolo_between_two_chords_alternates() -> None:
     first = [note(0, 1, 60, "tremolo-start:2"), note(0, 1, 64, "tremolo-start:2")]
     found = rows(perform(score(*first, note(1, 1, 67, "tremolo-stop:2"))))

@@ -29,6 +29,7 @@ from clefkit.notation.model import (
 from clefkit.notation.shapes import Shape, Shapes
 from clefkit.notation.spelling import spelled
 from clefkit.notation.unfold import unfold
+from clefkit.render.perform import perform
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "demo" / "erinnerung.mxl"
@@ -97,6 +98,28 @@ def test_odd_durations_stay_exact(through: Through, lengths: tuple[Fraction, ...
         now += length
     made = score(*notes)
     assert sounding(through(tmp_path, made)) == sounding(made)
+
+
+@BOTH
+def test_tremolos_come_back(through: Through, tmp_path: Path) -> None:
+    marks = ["tremolo:2", "tremolo-start:3", "tremolo-stop:3", "tremolo-start:1", "tremolo-stop:1"]
+    lengths = [Fraction(1, length) for length in (1, 2, 2, 8, 8)]
+    made = score(*(
+        note(f"n{i}", sum(lengths[:i], Fraction(0)), length, 60 + i, marks=frozenset({mark}))
+        for i, (length, mark) in enumerate(zip(lengths, marks, strict=True))
+    ))  # fmt: skip
+    assert [set(n.marks) for n in through(tmp_path, made).notes] == [{mark} for mark in marks]
+
+
+@BOTH
+def test_ties_that_do_not_meet_are_struck_again(through: Through, tmp_path: Path) -> None:
+    made = score(note("a", 0, 1, tie_start=True), note("b", 2, 1, tie_stop=True), note("c", 3, 1, tie_stop=True))
+    assert len(perform(through(tmp_path, made)).notes) == len(perform(made).notes) == 3
+
+
+def test_a_tremolo_without_its_second_note_is_not_said_in_kern() -> None:
+    lonely = score(note("a", 0, 1, marks=frozenset({"tremolo-start:3"})), note("b", 1, 1))
+    assert [n.marks for n in through_kern(ROOT, lonely).notes] == [frozenset(), frozenset()]
 
 
 @BOTH

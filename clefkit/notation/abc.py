@@ -64,7 +64,7 @@ def _split(text: str) -> tuple[list[str], list[list[str]]]:
             header.append(line)
     if not tunes and any(line.startswith("K:") for line in header):
         return [], [header]
-    return [line for line in header if FIELD.match(line)], tunes
+    return [line for line in header if FIELD.match(line) or MIDI.match(line)], tunes
 
 
 class _TuneReader:
@@ -77,8 +77,10 @@ class _TuneReader:
         self.voices: dict[str, Voice] = {}
         self.names: dict[str, str] = {}
         self.described: dict[str, str] = {}
-        self.programs: dict[str, int] = {}
+        self.programs: dict[str, int] = {}  # of voices; "" of all that have none
         self.voice_now = "1"
+        self.described_last = ""
+        self.speed = ""  # of the header, until the key ends it: an old one counts in units
         self.title = self.composer = ""
         self.known = known
         body = False
@@ -91,7 +93,7 @@ class _TuneReader:
         """returns: whether the body has begun"""
         directive, found = MIDI.match(line), FIELD.match(line)
         if directive:
-            self._midi(directive[1], int(directive[2]))
+            self._midi(directive[1], int(directive[2]), self.voice_now if body else self.described_last)
         elif line.startswith("%"):
             pass
         elif found:
@@ -114,15 +116,17 @@ class _TuneReader:
                 self.tune.keys.append((0, Fraction(0), fields.sounding_key(settings), settings.mode))
         return self.voices[name]
 
-    def _midi(self, what: str, number: int) -> None:
+    def _midi(self, what: str, number: int, voice: str) -> None:
         if what == "program" and 0 <= number <= 127:
-            self.programs[self.voice_now] = number
+            self.programs[voice] = number
         elif what == "transpose" and abs(number) <= 48:
             for settings in [self.settings, *(voice.settings for voice in self.voices.values())]:
                 settings.midi = number
 
     def _field(self, name: str, text: str, *, body: bool) -> None:
-        if name in "MLKQ":
+        if name == "Q" and not body:
+            self.speed = text
+        elif name in "MLKQ":
             self._setting(name, text, self._voice() if body else None)
         elif name == "V":
             self._switch(text, body=body)
@@ -131,9 +135,9 @@ class _TuneReader:
             if symbol:
                 self.symbols[symbol[1]] = symbol[2]
         elif name == "T":
-            self.title = self.title or " ".join(text.split())
+            self.title = self.title or fields.plain(text)
         elif name == "C":
-            self.composer = self.composer or " ".join(text.split())
+            self.composer = self.composer or fields.plain(text)
 
     def _setting(self, name: str, text: str, voice: Voice | None) -> None:
         """Meter, unit length, key or tempo: of one voice, or in the header of all."""
@@ -148,6 +152,9 @@ class _TuneReader:
             self._speed(fields.speed(text, settings), voice)
         else:
             fields.key(text, settings)
+            if voice is None and self.speed:
+                self._speed(fields.speed(self.speed, settings), None)
+                self.speed = ""
             if voice is not None and voice.part == 0:
                 sharps = fields.sounding_key(settings)
                 self.tune.keys.append((voice.place, voice.cursor, sharps, settings.mode))
@@ -170,7 +177,9 @@ class _TuneReader:
         if body:
             self.voice_now = name
             fields.clef(more, self._voice().settings)
-        elif not self.described.get("1"):
+        else:
+            self.described_last = name
+        if not body and not self.described.get("1"):
             self.voice_now = name if len(self.described) == 1 else self.voice_now
 
     def _music(self, line: str) -> None:
@@ -236,7 +245,9 @@ class _Book:
                 self.score.clefs.append(fields.as_clef(voice.settings, voice.part)._replace(onset=self.end))
             part = self.parts[voice.part]
             part.name = part.name or reader.names.get(name, "")
-            part.program = part.program if part.program is not None else reader.programs.get(name)
+            part.program = (
+                part.program if part.program is not None else reader.programs.get(name, reader.programs.get(""))
+            )
 
     def _measures(self, measures: list[Measure], first: int) -> list[Fraction]:
         """Number the measures of a tune and put them behind the others. returns: where each begins"""

@@ -5,7 +5,9 @@ After "The abc music standard 2.1" (abcnotation.com, 2011), and the older forms 
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -34,8 +36,12 @@ CLEF = re.compile(r"(?:clef=)?\"?\b(treble|bass|alto|tenor|baritone|soprano|mezz
 OCTAVE_SIGN = re.compile(r"(?<!\w)([+-])8(?:va)?\b")
 OCTAVE = re.compile(r"\boctave=([+-]?\d)\b")
 TRANSPOSE = re.compile(r"\b(?:transpose|t)=([+-]?\d{1,2})\b")
+NAMES = re.compile(r"\b\w*(?:name|nm)=(?:\"[^\"]*\"|\S+)")
 NAME = re.compile(r"\b(?:name|nm)=(?:\"([^\"]{0,99})\"|(\S{1,99}))")
 WHOLE = Fraction(4)
+CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
+ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", "c": "\u0327", "v": "\u030c"}
+ACCENTED = re.compile(r"\\([`'^~\"cv])([A-Za-z])")
 
 
 @dataclass
@@ -107,7 +113,7 @@ def length(text: str, settings: Settings) -> None:
 
 
 def speed(text: str, settings: Settings) -> Speed:
-    """Q: "1/4=120", "3/8=50 "Slowly"", "120" (units a minute), "C=120"."""
+    """Q: "1/4=120", "3/8=50 "Slowly"", "120" (units a minute), "C=120"; M: and L: have been read."""
     text = text.split("%", maxsplit=1)[0]
     said = " ".join(" ".join(re.findall(r'"([^"]*)"', text)).split())
     plain = re.sub(r'"[^"]*"', "", text).strip()
@@ -123,10 +129,13 @@ def speed(text: str, settings: Settings) -> Speed:
 
 
 def key(text: str, settings: Settings) -> None:
-    """K: "Ador", "Bb major", "HP", "none", "D ^f _b", with the clef and the shifts of `clef` behind it."""
+    """K: "Ador", "Bb major", "HP", "none", "D ^f _b", with the clef and the shifts of `clef` behind it.
+
+    HP is written without a signature, but the pipes have no other F and C than sharp ones, as Hp says.
+    """
     found = KEY.match(text)
     if re.match(r"\s*(HP|Hp)\b", text):
-        settings.fifths, settings.mode = (0, "") if text.strip().startswith("HP") else (2, "mixolydian")
+        settings.fifths, settings.mode = 2, "mixolydian"
     elif found:
         name = found[3]
         mode, shift = MODES.get(name[:3].lower(), ("minor", -3) if name == "m" else ("major", 0))
@@ -143,7 +152,8 @@ def key(text: str, settings: Settings) -> None:
 
 
 def clef(text: str, settings: Settings) -> None:
-    """What K: and V: say of clef, octave and transposition."""
+    """What K: and V: say of clef, octave and transposition. Names ("alto sax") are no clefs."""
+    text = NAMES.sub("", text)
     named, sign = CLEF.search(text), OCTAVE_SIGN.search(text)
     octave, moved = OCTAVE.search(text), TRANSPOSE.search(text)
     if named:
@@ -155,6 +165,13 @@ def clef(text: str, settings: Settings) -> None:
         settings.octave = 12 * int(octave[1])
     if moved:
         settings.transpose = int(moved[1])
+
+
+def plain(text: str) -> str:
+    """A text with its letters: "Caf\\'e", "Caf&eacute;" and "Caf\\u00e9" are the same."""
+    text = html.unescape(CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text))
+    text = ACCENTED.sub(lambda found: unicodedata.normalize("NFC", found[2] + ACCENTS[found[1]]), text)
+    return " ".join(text.split())
 
 
 def name(text: str) -> str:

@@ -18,7 +18,7 @@ from clefkit.notation.unfold import MOST_MEASURES
 
 NOTE = r"(?P<sign>\^\^|\^/?|__|_/?|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']{0,9})(?P<length>\d{0,4}(?:/{0,8}\d{0,4}))"
 LENGTH = re.compile(r"(\d{0,4})(/{0,8})(\d{0,4})")
-HEAD = re.compile(NOTE + r"(?P<tie>-?)")
+HEAD = re.compile(NOTE + r"(?P<tie>(?:\.?-)?)")
 CODE = re.compile(
     r"(?P<field>\[[A-Za-z]:[^\]\n]{0,300}\])"
     r"|(?P<bar>:*\.?\|[|\]:]*(?:\[?(?P<bar_ending>\d[\d,.-]{0,9}))?"
@@ -28,13 +28,14 @@ CODE = re.compile(
     r"|(?P<decoration>![^!\s|]{1,40}!|\+[^+\s|]{1,40}\+)"
     r"|(?P<graces>\{/?[^}\n]{0,300}\})"
     r"|(?P<tuplet>\((\d{1,2})(?::(\d{0,2}))?(?::(\d{0,2}))?)"
-    r"|(?P<chord>\[(?![A-Za-z]:)[^\]|\n]{1,300}\])(?P<chord_length>\d{0,4}(?:/{0,8}\d{0,4}))(?P<chord_tie>-?)"
-    rf"|(?P<note>{NOTE})(?P<tie>-?)"
+    r"|(?P<chord>\[(?![A-Za-z]:)[^\]|\n]{1,300}\])(?P<chord_length>\d{0,4}(?:/{0,8}\d{0,4}))(?P<chord_tie>(?:\.?-)?)"
+    rf"|(?P<note>{NOTE})(?P<tie>(?:\.?-)?)"
     r"|(?P<rest>[zx])(?P<rest_length>\d{0,4}(?:/{0,8}\d{0,4}))"
     r"|(?P<bars>[ZX])(?P<bar_count>\d{0,3})"
     r"|(?P<broken>>{1,3}|<{1,3})"
     r"|(?P<slur>[()])|(?P<overlay>&)|(?P<spacer>y\d{0,3})|(?P<short>[.~H-WYh-w-])"
 )
+ENDS_ENDING = re.compile(r"\|\||\]|\[\||:$")
 SIGNS = {"^^": 2.0, "^": 1.0, "^/": 0.5, "=": 0.0, "_/": -0.5, "_": -1.0, "__": -2.0}
 SHORT = {
     ".": "staccato", "~": "roll", "H": "fermata", "L": "accent", "M": "lowermordent", "O": "coda", "P": "uppermordent",
@@ -46,6 +47,7 @@ MARKS = {
     "pralltriller": "inverted-mordent", "trill": "trill-mark", "turn": "turn", "invertedturn": "inverted-turn",
     "turnx": "turn", "tenuto": "tenuto", "wedge": "staccatissimo", "upbow": "up-bow", "downbow": "down-bow",
     "arpeggio": "arpeggiate", "breath": "breath-mark", "marcato": "strong-accent", "^": "strong-accent",
+    "trill(": "trill-mark", "/": "tremolo:1", "//": "tremolo:2", "///": "tremolo:3", "////": "tremolo:4",
 }  # fmt: skip
 DYNAMICS = {"pppp", "ppp", "pp", "p", "mp", "mf", "f", "ff", "fff", "ffff", "sfz", "sf", "fp", "fz"}
 WEDGES = {
@@ -103,6 +105,8 @@ class Voice:
         self.slurs_to_open = 0
         self.open_slurs: list[str] = []
         self.wedge: tuple[int, Fraction, bool] | None = None
+        self.ending: tuple[int, int] | None = None  # its first measure, and the most measures it may have
+        self.ending_bars = 1  # of the last one
         self.count = 0
         self.acts = {
             "bar": self._bar, "quoted": self._quoted, "decoration": self._decoration, "graces": self._graces,
@@ -134,25 +138,45 @@ class Voice:
     def _bar(self, found: re.Match[str]) -> None:
         text = found["bar"]
         ending = found["bar_ending"] or found["double_ending"] or found["late_ending"] or found["ending"]
-        colons = re.match(r":*", text)
-        closes = colons is not None and colons[0] != ""
+        colons = len(text) - len(text.lstrip(":"))
         closed = self._reach() if self.filled else None
         if closed is None and self.place > 0:
             closed = self.tune.measures[self.place - 1]
         if self.filled:
             self.end_measure()
-        if closes and closed is not None:
-            closed.repeat_times = 2
+        if colons and closed is not None:
+            closed.repeat_times = colons + 1 if "|" in text else 2
         signs = re.sub(r"\d.*", "", text).rstrip("[")
+        if closed is not None and (ending or colons or ENDS_ENDING.search(signs)):
+            self._end_ending(closed.index)
         if signs.endswith(":") and (len(signs) > 1):
             self._reach().repeat_start = True
         if ending:
-            self._reach().endings |= _passes(ending)
+            passes = _passes(ending)
+            self._reach().endings |= passes
+            self.ending = (self.place, MOST_MEASURES if 1 in passes else self.ending_bars)
+
+    def _end_ending(self, last: int) -> None:
+        """An ending lasts until a repeat sign or a double bar, but a later one not longer than the first.
+
+        last: index of its last measure
+        """
+        first, most = self.ending or (last, 0)
+        if last - first < most:
+            self.ending_bars = last - first + 1
+            for measure in self.tune.measures[first : last + 1]:
+                measure.endings |= self.tune.measures[first].endings
+        self.ending = None
 
     def end_measure(self) -> None:
         """A measure is over; the next begins."""
         measure = self._reach()
         measure.length = max(measure.length, self.cursor, self.longest)
+        before = self.last.notes[0].onset if self.last is not None and self.last.notes else None
+        for grace in self.graces:
+            if before is not None:
+                grace.grace, grace.onset = "after", before
+        self.graces.clear()
         self.place += 1
         self.cursor = self.longest = Fraction(0)
         self.filled, self.layer = False, 1
@@ -245,6 +269,8 @@ class Voice:
         self.cursor += self.last.duration * (first - 1)
         for note in self.last.notes:
             note.duration *= first
+        for grace in self.graces:
+            grace.onset = self.cursor
         self.factor, self.last = second, None
 
     def _slur(self, found: re.Match[str]) -> None:
@@ -270,7 +296,7 @@ class Voice:
         ties = found["chord_tie"]
         notes: list[Note] = []
         for head in heads:
-            note = self._head(head, _times(head["length"]) * fields.unit(self.settings) * scale, tied=ties == "-")
+            note = self._head(head, _times(head["length"]) * fields.unit(self.settings) * scale, tied=ties != "")
             if note is not None:
                 note.chord = bool(notes)
                 notes.append(note)
@@ -293,12 +319,12 @@ class Voice:
         if marks:
             for note in notes:
                 note.marks = marks
-        if "fermata" in names:
+        if "fermata" in names or "invertedfermata" in names:
             self.tune.fermatas.append((self.place, self.cursor, duration, self.part))
         if notes:
             self.open_slurs += [notes[0].id] * self.slurs_to_open
             self.slurs_to_open = 0
-            self.graces.clear()
+        self.graces.clear()
         self.filled = True
         self.cursor += duration
         self.last = _Last(notes, duration)
@@ -314,7 +340,7 @@ class Voice:
             letter, float(self.settings.key.get(letter, 0))
         )  # fmt: skip
         pitch = 12 * (octave + 1) + STEPS[letter] + alter + self.settings.shift
-        goes_on = tied or found["tie"] == "-"
+        goes_on = tied or found["tie"] != ""
         if goes_on:
             self.ties[key] = alter
         if not 0 <= pitch <= 127 or (self.filled and duration < 0):

@@ -3,6 +3,7 @@
 After D. Huron, "The Humdrum Toolkit: Reference Manual" (1994), and what the Verovio Humdrum Viewer added (C. Sapp,
 doc.verovio.humdrum.org). Pitches are as they sound, also of transposing instruments and under 8va. A note has the id
 "L12F3", by its line and field, the second one of a chord "L12F3S2", as in verovio. Hidden notes (yy) are silent.
+Tremolos that *tremolo bids to draw as one are written out, so they are read as they stand.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from clefkit.errors import InputError
-from clefkit.notation import kern_marks, kern_parts
+from clefkit.notation import kern_marks, kern_parts, kern_ties
 from clefkit.notation.kern_form import Form
 from clefkit.notation.kern_marks import Marks
 from clefkit.notation.kern_parts import Spine
@@ -74,6 +75,7 @@ class _Column:
     """One of the columns that are open, a spine or one of the voices it is split into.
 
     end: of its last note or rest; onset: of its last note, None after a rest; graces: that no note has followed yet
+    strokes: of a tremolo whose second note is still to come
     """
 
     spine: int
@@ -82,6 +84,7 @@ class _Column:
     end: Fraction = Fraction(0)
     onset: Fraction | None = None
     graces: list[Note] = field(default_factory=list)
+    strokes: int = 0
 
 
 class _Reader:
@@ -105,14 +108,15 @@ class _Reader:
         if line.startswith("!!"):
             self._global_comment(line)
             return
-        fields = self._fields(line)
         first = line[0]
+        if first == "!":
+            self._comments(line.split("\t"))
+            return
+        fields = self._fields(line)
         if first == "*":
             self._interpretations(fields)
         elif first == "=":
             self._barline(fields)
-        elif first == "!":
-            self._comments(fields)
         else:
             self._data(fields)
 
@@ -132,7 +136,7 @@ class _Reader:
     def _global_comment(self, line: str) -> None:
         if line.startswith("!!!"):
             key, _, value = line[3:].partition(":")
-            value = " ".join(value.split())
+            value = kern_marks.plain(value)
             if key.partition("@")[0] == "OTL":
                 self.title = self.title or value
             elif key == "COM":
@@ -148,7 +152,8 @@ class _Reader:
             self.form.jump(jump)
 
     def _comments(self, fields: list[str]) -> None:
-        for column, text in zip(self.columns, fields, strict=True):
+        """Comments on columns, which may be fewer or more: nothing hangs on them."""
+        for column, text in zip(self.columns, fields, strict=False):
             if column.kind == "kern" and text.startswith("!LO:TX"):
                 self._say(kern_marks.layout(text[1:]), column.spine)
 
@@ -156,15 +161,12 @@ class _Reader:
         if fields[0].startswith("**") and not self.columns:
             self._open(fields)
             return
-        if not PATHS.isdisjoint(fields):
-            self._paths(fields)
-            return
         kern_marks.signature(self.marks, [t for c, t in zip(self.columns, fields, strict=True) if c.kind], self.now)
         tempo = next((text for text in fields if text.startswith("*MM")), "")
         kern_marks.tempo(self.marks, tempo, self.now)
         timed = labelled = False
         for column, text in zip(self.columns, fields, strict=True):
-            if text == "*":
+            if text == "*" or text in PATHS:
                 continue
             if text.startswith("**"):
                 self._reopen(column, text)
@@ -176,6 +178,8 @@ class _Reader:
                 if text in ("*ped", "*Xped"):
                     kind = "down" if text == "*ped" else "up"
                     self.marks.pedals.append((self.now, column.spine, self.form.current.index, kind))
+        if not PATHS.isdisjoint(fields):
+            self._paths(fields)
 
     def _open(self, fields: list[str]) -> None:
         """The first line of spines, or of the spines of the next movement, which the same players play."""
@@ -213,8 +217,7 @@ class _Reader:
             if text == "*x":
                 crossed.append(len(columns))
             columns += self._heirs(column, text)
-        if len(crossed) == 2:
-            one, two = crossed
+        for one, two in zip(crossed[::2], crossed[1::2], strict=False):
             columns[one], columns[two] = columns[two], columns[one]
         for _ in range(misjoined):
             _join_elsewhere(columns)
@@ -277,6 +280,8 @@ class _Reader:
             column.end = now + found.duration
             column.onset = now if notes else None
             column.graces.clear()
+            if notes and (column.strokes or found.pair):
+                _tremolo(column, notes, found.pair)
         elif found.grace:
             column.graces += notes
         if found.sforzando and notes:
@@ -321,11 +326,20 @@ class _Reader:
             raise InputError("a score without measures")
         score = Score([], self.form.measures, self.notes, self.title, self.composer, order, slurs=self.slurs)
         _seat_all(score, self.spines, self.marks)
+        kern_ties.mend(score)
         return score
 
 
 def _kind(text: str) -> str:
     return {"**kern": "kern", "**dynam": "dynam", "**dyn": "dynam"}.get(text, "")
+
+
+def _tremolo(column: _Column, notes: list[Note], strokes: int) -> None:
+    """Marks of a tremolo between two notes or chords; **kern says it at the first one alone. strokes: said here"""
+    mark = f"tremolo-stop:{column.strokes}" if column.strokes else f"tremolo-start:{strokes}"
+    for note in notes:
+        note.marks |= {mark}
+    column.strokes = 0 if column.strokes else strokes
 
 
 def _join(one: _Column, other: _Column) -> None:

@@ -79,10 +79,12 @@ def signature(marks: Marks, fields: list[str], now: Fraction) -> None:
 
 
 def tempo(marks: Marks, text: str, now: Fraction) -> None:
-    """A tempo "*MM120"; it goes before one that words give."""
+    """A tempo "*MM120"; it goes before one that words give, "*MM[Allegro]"."""
     found = TEMPO.match(text)
     if found is not None and TEMPO_RANGE[0] <= float(found[1]) <= TEMPO_RANGE[1]:
         marks.tempos[now] = float(found[1])
+    elif text.startswith("*MM["):
+        _worded(marks, text, now)
 
 
 def clef(marks: Marks, text: str, spine: int, now: Fraction) -> None:
@@ -108,12 +110,12 @@ def player(spine: Spine, text: str) -> None:
     elif text.startswith("*part"):
         spine.part = text[5:]
     elif text.startswith('*I"'):
-        spine.name = spine.name or _plain(text[3:])
+        spine.name = spine.name or plain(text[3:])
     elif text.startswith("*I'"):
-        spine.abbreviation = spine.abbreviation or _plain(text[3:])
+        spine.abbreviation = spine.abbreviation or plain(text[3:])
     elif text.startswith("*IC"):
         spine.family = text[3:]
-    elif text.startswith("*I") and not text.startswith(NO_PLAYERS) and text[2:].isalpha():
+    elif text.startswith("*I") and not text.startswith(NO_PLAYERS) and text[2:].replace("_", "").isalpha():
         spine.code = spine.code or text[2:]
     found = TRANSPOSITION.match(text)
     if found is not None:
@@ -127,7 +129,8 @@ def dynamics(marks: Marks, text: str, spine: int, now: Fraction, end: Fraction) 
             _close(marks, spine, now)
             marks.opened[spine] = (now, piece == "<")
         elif piece[0] in "[]":
-            _close(marks, spine, end if len(piece) > 1 else now)
+            opens_here = spine in marks.opened and marks.opened[spine][0] == now
+            _close(marks, spine, end if len(piece) > 1 or opens_here else now)
         elif LEVEL.match(piece):
             marks.dynamics.append(Dynamic(now, spine, piece))
 
@@ -145,11 +148,11 @@ def close_all(marks: Marks, now: Fraction) -> None:
 
 
 def layout(text: str) -> str:
-    """The words of a layout comment "!LO:TX:a:t=rit.", "" when it is none or is a remark of the encoder."""
-    if not text.startswith("LO:TX") or "problem" in text:
+    """The words of a layout comment "!LO:TX:a:t=rit.", "" when it is none or is a remark of the encoder ("t=P")."""
+    if not text.startswith("LO:TX"):
         return ""
     found = [piece[2:] for piece in text.split(":")[2:] if piece.startswith("t=")]
-    return "" if not found or found[0] == "P" else _plain(found[0])
+    return "" if not found or found[0] == "P" else plain(found[0].replace("\\ ", " "))
 
 
 def say(marks: Marks, text: str, spine: int, now: Fraction) -> words.Jump | None:
@@ -163,13 +166,17 @@ def say(marks: Marks, text: str, spine: int, now: Fraction) -> words.Jump | None
     if not text:
         return None
     marks.texts.append(Text(now, spine, text))
-    worded = words.tempo(text)
-    if worded is not None:
-        marks.written_tempos.setdefault(now, worded)
+    _worded(marks, text, now)
     return words.jump(text)
 
 
-def _plain(text: str) -> str:
+def _worded(marks: Marks, text: str, now: Fraction) -> None:
+    worded = words.tempo(text)
+    if worded is not None:
+        marks.written_tempos.setdefault(now, worded)
+
+
+def plain(text: str) -> str:
     """HTML's names for letters, and line feeds, as themselves."""
     return " ".join(html.unescape(LINE_FEED.sub(" ", text)).split())
 

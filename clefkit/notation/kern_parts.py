@@ -81,7 +81,7 @@ def seat(spines: list[Spine]) -> Seats:
         staves = sorted({spines[index].staves[0] for index in group if spines[index].staves})
         for place, index in enumerate(group, 1):
             own = spines[index].staves
-            seats.of_spine[index] = (number, staves.index(own[0]) + 1 if own else min(place, max(len(staves), place)))
+            seats.of_spine[index] = (number, staves.index(own[0]) + 1 if own else place)
         count = max(seats.of_spine[index][1] for index in group)
         seats.parts.append(_part(f"P{number + 1}", [spines[index] for index in group], count))
     _seat_dynamics(spines, seats)

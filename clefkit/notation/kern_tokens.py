@@ -17,8 +17,9 @@ SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LETTERS = "CDEFGAB"
 RHYTHM = re.compile(r"(\d{1,4})(?:%(\d{1,4}))?")
 MOST_DOTS = 8
-PITCH = re.compile(r"([A-Ga-g])(\1{0,9})(?:n?(#{1,4}|-{1,4})|n)?")
-TREMOLO = re.compile(r"(?<!@)@(\d{1,4})@(?!@)")
+LETTER = re.compile(r"[A-Ga-g]")
+TREMOLO = re.compile(r"(@@?)(\d{1,4})\1(?!@)")
+MOST_STROKES = 8
 ARTICULATIONS = {
     "`": "staccatissimo", ",": "breath-mark", "v": "up-bow", "u": "down-bow", "o": "harmonic",
 }  # fmt: skip
@@ -49,6 +50,7 @@ class Token(NamedTuple):
 
     duration: quarters, 0 for grace notes and for tokens without a rhythm
     heads: what sounds; chord: whether several notes or rests stand in it, sounding or not
+    pair: strokes of a tremolo with the next note, 0 for none
     opens, closes: slurs, with "&" for each that may cross another
     """
 
@@ -58,6 +60,7 @@ class Token(NamedTuple):
     grace: bool
     fermata: bool
     sforzando: bool
+    pair: int
     opens: tuple[str, ...]
     closes: tuple[str, ...]
 
@@ -67,18 +70,20 @@ def token(text: str, sharps: int = 0) -> Token:
     """Take a token apart. sharps: of the key signature, negative for flats: the ornaments' accidentals depend on it."""
     duration: Fraction | None = None
     heads: list[Head] = []
-    common = _articulations(text)
+    pair, strokes = _tremolo(text)
+    common = _articulations(text) | ({f"tremolo:{strokes}"} if strokes and not pair else NO_MARKS)
+    grace = "" if "q" not in text and "Q" not in text else "plain" if "qq" in text or "Q" in text else "slashed"
     for slot, piece in enumerate(text.split(" ")):
         found = RHYTHM.search(piece)
         own = _quarters(found, min(piece.count("."), MOST_DOTS)) if found else None
         duration = own if duration is None else duration
-        head = _head(piece, own if own is not None else duration, slot, sharps, common)
+        length = Fraction(0) if grace else own if own is not None else duration
+        head = _head(piece, length, grace, slot, sharps, common)
         if head is not None:
             heads.append(head)
-    grace = "q" in text or "Q" in text
     return Token(
-        Fraction(0) if grace or duration is None else duration, tuple(heads), " " in text, grace, ";" in text,
-        "z" in text, *_slurs(text),
+        Fraction(0) if grace or duration is None else duration, tuple(heads), " " in text, grace != "", ";" in text,
+        "z" in text, strokes if pair else 0, *_slurs(text),
     )  # fmt: skip
 
 
@@ -93,21 +98,20 @@ def _quarters(found: re.Match[str], dots: int) -> Fraction:
     return length * (2 - Fraction(1, 2**dots)) if dots else length
 
 
-def _head(piece: str, duration: Fraction | None, slot: int, sharps: int, common: frozenset[str]) -> Head | None:
-    """What sounds of one note of a token: no rest, no hidden note, nothing without pitch or length."""
-    if "r" in piece or "yy" in piece:
+def _head(
+    piece: str, duration: Fraction | None, grace: str, slot: int, sharps: int, common: frozenset[str]
+) -> Head | None:
+    """What sounds of one note of a token: no rest, no hidden note, nothing without pitch or length.
+
+    Slips of the hand ("4A<#", "8gfg") mean what Humdrum's tools make of them: the first letter in the octave that the
+    number of letters says, with all accidentals, wherever they stand.
+    """
+    letters = LETTER.findall(piece)
+    if "r" in piece or "yy" in piece or not letters or duration is None or (not duration and not grace):
         return None
-    found = PITCH.search(piece)
-    grace = ""
-    if "q" in piece or "Q" in piece:
-        grace, duration = ("plain" if "qq" in piece or "Q" in piece else "slashed"), Fraction(0)
-    if found is None or duration is None or (not duration and not grace):
-        return None
-    letter, more, sign = found.groups()
-    octave = 4 + len(more) if letter.islower() else 3 - len(more)
-    alter = len(sign) * (1 if sign[0] == "#" else -1) if sign else 0
-    step = letter.upper()
-    pitch = 12 * (octave + 1) + SEMITONES[step] + alter
+    step = letters[0].upper()
+    octave = 3 + len(letters) if letters[0].islower() else 4 - len(letters)
+    pitch = 12 * (octave + 1) + SEMITONES[step] + piece.count("#") - piece.count("-")
     if not 0 <= pitch <= 127:
         return None
     goes_on = "_" in piece
@@ -139,14 +143,22 @@ def _ornaments(piece: str, pitch: int, step: str, sharps: int) -> set[str]:
         signs = turn[0]
         undelayed = TURNS.get(signs[:2] if signs[0] == "s" else signs)
         marks.add(undelayed or ("delayed-turn" if signs[0] == "S" else "delayed-inverted-turn"))
-    tremolo = TREMOLO.search(piece)
-    rhythm = RHYTHM.search(piece)
-    if tremolo and rhythm:
-        flags = max(int(rhythm[1]).bit_length() - 3, 0)
-        strokes = int(tremolo[1]).bit_length() - 3 - flags
-        if 1 <= strokes <= 8:
-            marks.add(f"tremolo:{strokes}")
     return marks
+
+
+def _tremolo(text: str) -> tuple[bool, int]:
+    """Whether a tremolo of a token is one with the next note, and its strokes, 0 when there is none.
+
+    Its number says how short its notes are; flags say a part of that. A pair is written twice as long as it lasts.
+    """
+    found = TREMOLO.search(text)
+    rhythm = RHYTHM.search(text)
+    if found is None or rhythm is None:
+        return False, 0
+    pair = found[1] == "@@"
+    flags = max(int(rhythm[1]).bit_length() - (4 if pair else 3), 0)
+    strokes = int(found[2]).bit_length() - 3 - flags
+    return pair, strokes if 1 <= strokes <= MOST_STROKES else 0
 
 
 def _accidental(pitch: int, step: str, steps: int, sharps: int) -> str:

@@ -13,10 +13,11 @@ What **kern can't say, so that it is lost or changed on the way:
 - the end of a note that lasts less than 1/32 of a quarter past its bar line: it is rounding, and cut off
 - slurs from one staff to another; hairpins that overlap in one part; dynamic marks of other letters than p, f, m, s, r,
   z, n
+- ties whose ends do not meet, which **kern would hold: their last note is struck
 - grace notes after the note, inside a measure: they lean on the next one
-- tremolos between two notes; spiccato, stress and other rare articulations; techniques but bowing and harmonics;
-  accidentals over ornaments that are no semitone or whole tone away; the direction of an arpeggio; staccato with tenuto
-  is detached legato; an articulation of one note of a chord is one of the chord
+- tremolos between notes of two staves; spiccato, stress and other rare articulations; techniques but bowing and
+  harmonics; accidentals over ornaments that are no semitone or whole tone away; the direction of an arpeggio; staccato
+  with tenuto is detached legato; an articulation or tremolo of one note of a chord is one of the chord
 - labels of segno and coda, and numbers of endings beyond the first of each bracket; the order of playing is said
 """
 

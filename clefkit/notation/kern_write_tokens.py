@@ -8,6 +8,7 @@ from collections import defaultdict
 from fractions import Fraction
 from functools import lru_cache
 
+from clefkit.notation import kern_ties
 from clefkit.notation.layout import Head, Layout
 from clefkit.notation.model import NO_MARKS, Note, Score
 from clefkit.notation.spelling import Spelled, signature, spelled
@@ -21,7 +22,8 @@ TURNS = {"turn": "sS", "inverted-turn": "s$", "delayed-turn": "SS", "delayed-inv
 NEIGHBOURS = {  # steps, whole tone, semitone
     "trill-mark": (1, "T", "t"), "inverted-mordent": (1, "M", "m"), "mordent": (-1, "W", "w"),
 }  # fmt: skip
-SAYABLE = {*SIGNS, *TURNS, *NEIGHBOURS}
+TREMOLOS = ("tremolo", "tremolo-start", "tremolo-stop")
+SAYABLE = {*SIGNS, *TURNS, *NEIGHBOURS, *TREMOLOS}
 ALTERS = {"flat-flat": -2, "flat": -1, "natural": 0, "sharp": 1, "double-sharp": 2}
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 LETTERS = "CDEFGAB"
@@ -45,8 +47,8 @@ def sayable_marks(marks: frozenset[str]) -> frozenset[str]:
     """What is left of the marks of a note when **kern has said them; ornaments without their accidentals."""
     if not marks:
         return NO_MARKS
-    names = {mark if mark.startswith("tremolo:") else mark.partition(":")[0] for mark in marks}
-    kept = {name for name in names if name in SAYABLE or name.startswith("tremolo:")}
+    names = {mark.partition(":")[0]: mark for mark in marks}
+    kept = {mark if name in TREMOLOS else name for name, mark in names.items() if name in SAYABLE}
     if "detached-legato" in kept or {"staccato", "tenuto"} <= kept:
         kept = kept - {"staccato", "tenuto"} | {"detached-legato"}
     if "strong-accent" in kept:
@@ -63,6 +65,8 @@ class Tokens:
         self.held = {(f.part, page.tick(f.onset)) for f in score.fermatas if f.duration}
         self.lengths: dict[int, str] = {}
         self.slurs = _slurs(score, page)
+        self.pairs = _pairs(score)
+        self.untied = {last.id for _, last in kern_ties.loose(score)}  # struck, as their ties do not meet a note
 
     def head(self, head: Head, part: int, place: int) -> str:
         """A token. part, place: indices of its part and measure"""
@@ -78,17 +82,29 @@ class Tokens:
         if grace:
             length = GRACE_LENGTHS[head.shape.log]
         common = frozenset[str]().union(*(note.marks for note in head.notes)) if head.first else NO_MARKS
-        signs = (_articulations(common) if common else "") + held
+        signs = (_articulations(common) + self._tremolo(head, common, length) if common else "") + held
         pieces = [self._note(note, head, length, fifths) + grace + signs for note in head.notes]
         opens, closes = self._slur_signs(head)
         return f"{opens}{' '.join(pieces)}{closes}"
 
     def _note(self, note: Note, head: Head, length: str, fifths: int) -> str:
-        starts, stops = note.tie_start or not head.last, note.tie_stop or not head.first
+        starts = note.tie_start or not head.last
+        stops = not head.first or (note.tie_stop and note.id not in self.untied)
         found = spelled(sayable_pitch(note), note.step, fifths)
         tie = ("[" if starts and not stops else "", "_" if starts and stops else "]" if stops else "")
-        ornaments = _ornaments(note.marks, found, fifths, length) if note.marks and head.first else ""
+        ornaments = _ornaments(note.marks, found, fifths) if note.marks and head.first else ""
         return f"{tie[0]}{length}{_pitch(found)}{ornaments}{tie[1]}"
+
+    def _tremolo(self, head: Head, marks: frozenset[str], length: str) -> str:
+        """A tremolo of one note, "@32@", or of two, "@@32@@": it stands at the first."""
+        flags = max(int(length.partition("%")[0].rstrip(".")).bit_length() - 3, 0)
+        for mark in sorted(marks):
+            name, _, strokes = mark.partition(":")
+            if name == "tremolo" and strokes.isdecimal():
+                return f"@{4 << (int(strokes) + flags)}@"
+            if name == "tremolo-start" and strokes.isdecimal() and not self.pairs.isdisjoint(n.id for n in head.notes):
+                return f"@@{4 << (int(strokes) + max(flags - 1, 0))}@@"
+        return ""
 
     def _fifths(self, tick: int) -> int:
         place = bisect_right(self.keys, tick, key=lambda key: key[0])
@@ -129,7 +145,7 @@ def _articulations(marks: frozenset[str]) -> str:
     return "".join(sign for name, sign in SIGNS.items() if name in kept)
 
 
-def _ornaments(marks: frozenset[str], note: Spelled, fifths: int, length: str) -> str:
+def _ornaments(marks: frozenset[str], note: Spelled, fifths: int) -> str:
     out = ""
     for mark in sorted(marks):
         name, _, detail = mark.partition(":")
@@ -138,10 +154,6 @@ def _ornaments(marks: frozenset[str], note: Spelled, fifths: int, length: str) -
         elif name in NEIGHBOURS:
             steps, whole, half = NEIGHBOURS[name]
             out += half if _distance(note, steps, detail, fifths) == 1 else whole
-        elif name == "tremolo" and detail.isdecimal():
-            shown = length.partition("%")[0].rstrip(".")
-            flags = max(int(shown).bit_length() - 3, 0)
-            out += f"@{4 << (int(detail) + flags)}@"
     return out
 
 
@@ -152,6 +164,19 @@ def _distance(note: Spelled, steps: int, accidental: str, fifths: int) -> int:
     alter = ALTERS.get(accidental, signature(fifths)[letter])
     height = SEMITONES[letter] + 12 * (place // 7) + alter
     return abs(height - SEMITONES[note.step] - int(note.alter))
+
+
+def _pairs(score: Score) -> set[str]:
+    """Ids of the notes that begin a tremolo of two notes and are followed by the second one in their voice."""
+    stops: set[tuple[int, int, str, Fraction]] = set()
+    starts: list[tuple[str, tuple[int, int, str, Fraction]]] = []
+    for note in score.notes:
+        for mark in note.marks:
+            if mark.startswith("tremolo-start"):
+                starts.append((note.id, (note.part, note.staff, note.voice, note.onset + note.duration)))
+            elif mark.startswith("tremolo-stop"):
+                stops.add((note.part, note.staff, note.voice, note.onset))
+    return {name for name, end in starts if end in stops}
 
 
 def _slurs(score: Score, page: Layout) -> dict[str, tuple[str, str]]:

@@ -15,7 +15,7 @@ import lxml.etree
 
 from clefkit.errors import InputError
 from clefkit.notation import mei_events as events
-from clefkit.notation.container import safe_parser
+from clefkit.notation.container import tree
 from clefkit.notation.mei_layer import LayerReader, StaffState
 from clefkit.notation.model import Clef, Key, Measure, Note, Part, Score
 from clefkit.notation.numbers import whole
@@ -32,10 +32,7 @@ def parse(data: bytes) -> Score:
 
     raises: InputError when it is not XML, or has no measures
     """
-    try:
-        root = lxml.etree.fromstring(data, safe_parser())
-    except lxml.etree.XMLSyntaxError as error:
-        raise InputError(f"damaged MEI in line {error.lineno}") from error
+    root = tree(data)
     for element in root.iter(lxml.etree.Element):
         element.tag = element.tag.removeprefix(NAME)
     reading = Reading()
@@ -53,7 +50,7 @@ class Reading:
     """What was read so far.
 
     places: id -> the note, chord or rest that has it; waiting: what stands beside the staves, with its measure
-    sounding: ids of the notes that say their sounding octave
+    sounding: ids of the notes that say their sounding octave; first_notes: index of the first note of each measure
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -69,6 +66,7 @@ class Reading:
     title: str = ""
     open_repeat: bool = False
     sounding: set[str] = field(default_factory=set)
+    first_notes: list[int] = field(default_factory=list)
 
     def score(self) -> Score:
         """Everything, once all is read."""
@@ -110,24 +108,30 @@ def chosen(element: Any) -> list[Any]:
 def _score_definition(element: Any, reading: Reading) -> None:
     """Time and key of all staves, and the staves with their parts."""
     _meter(element, reading)
-    for group in element.iter("staffGrp"):
-        staves = [child for child in group if child.tag == "staffDef"]
-        symbol = group.find("grpSym")
-        braced = group.get("symbol", symbol.get("symbol", "") if symbol is not None else "") == "brace"
-        shared = braced and len({staff.get("n") for staff in staves}) > 1
-        part: Part | None = None
-        for staff in staves:
-            number = staff.get("n", "")
-            if number not in reading.staves:
-                if part is None or not shared:
-                    part = Part(f"P{len(reading.parts) + 1}")
-                    reading.parts.append(part)
-                else:
-                    part.staves += 1
-                _describe(part, group if shared else staff)
-                reading.staves[number] = StaffState(len(reading.parts) - 1, part.staves)
-            _staff_definition(staff, reading)
+    braces: dict[Any, Part] = {}
+    for staff in element.iter("staffDef"):
+        number, group = staff.get("n", ""), staff.getparent()
+        if number not in reading.staves:
+            shared = _is_shared(group)
+            part = braces.get(group)
+            if part is None:
+                part = Part(f"P{len(reading.parts) + 1}")
+                reading.parts.append(part)
+            else:
+                part.staves += 1
+            if shared:
+                braces[group] = part
+            _describe(part, group if shared else staff)
+            reading.staves[number] = StaffState(len(reading.parts) - 1, part.staves)
+        _staff_definition(staff, reading)
     _key(element, reading, None)
+
+
+def _is_shared(group: Any) -> bool:
+    """Whether a group of staves is one instrument's: a brace holds several."""
+    symbol = group.find("grpSym")
+    braced = group.get("symbol", symbol.get("symbol", "") if symbol is not None else "") == "brace"
+    return braced and len({staff.get("n") for staff in group.iterchildren("staffDef")}) > 1
 
 
 def _describe(part: Part, element: Any) -> None:
@@ -218,14 +222,16 @@ def _measure(element: Any, reading: Reading, passes: frozenset[int]) -> None:
     measure.repeat_times = 2 if right in ("rptend", "rptboth") else 0
     measure.endings = passes
     reading.measures.append(measure)
+    reading.first_notes.append(len(reading.notes))
     for child in chosen(element):
         state = reading.staves.get(child.get("n", "")) if child.tag == "staff" else None
         if state is not None:
-            state.accidentals.clear()
             for order, layer in enumerate(item for item in chosen(child) if item.tag == "layer"):
                 reader = LayerReader(reading, state, measure, whole(layer.get("n")) or order + 1)
                 reader.read(layer)
+                reader.end_graces()
                 measure.length = max(measure.length, reader.cursor)
+            state.settle()
         elif isinstance(child.tag, str) and child.tag != "staff":
             reading.waiting.append((child, measure))
     if not measure.length:

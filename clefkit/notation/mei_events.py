@@ -18,6 +18,7 @@ LATER = re.compile(r"(?:(\d{1,5})m\s*\+\s*)?(\d{1,4}(?:\.\d{1,6})?)\Z")
 LEVEL = re.compile(r"(?:[mrs]?[pf]+z?p{0,2}|n)\Z")
 SIGNS = {"s": "sharp", "f": "flat", "n": "natural", "x": "double-sharp", "ss": "double-sharp", "ff": "flat-flat"}
 PEDALS = {"down": "down", "up": "up", "bounce": "change"}
+MOST_ALTERED = 4  # semitones between two notes of one letter and octave, and some
 REPEAT_MARKS = {"daCapo": "D.C.", "dalSegno": "D.S.", "fine": "Fine", "segno": "", "coda": ""}
 
 
@@ -101,6 +102,9 @@ def _tie(context: Context, element: Any, _measure: Measure) -> None:
         note.tie_start = True
     for note in last.notes if last else []:
         note.tie_stop = True
+        for other in first.notes if first else []:
+            if other.step and other.step == note.step and abs(other.pitch - note.pitch) < MOST_ALTERED:
+                note.pitch = other.pitch  # its accidental is not said again
 
 
 def _slur(context: Context, element: Any, _measure: Measure) -> None:

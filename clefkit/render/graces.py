@@ -33,7 +33,24 @@ def place(events: list[Event], graces: list[Grace]) -> list[Event]:
             _after(group, lengths, voice)
         else:
             _before(group, lengths, voice)
-    return events + [grace.event for grace in graces]
+    return _tied(events, graces) + [grace.event for grace in graces]
+
+
+def _tied(events: list[Event], graces: list[Grace]) -> list[Event]:
+    """The events without those that a grace note is tied to (of a trill its first note): it sounds until they end."""
+    waiting = {
+        (grace.event.part, grace.event.start, grace.event.pitch): grace.event
+        for grace in graces
+        if grace.event.note.tie_start and grace.event.note.grace != "after"
+    }
+    kept = []
+    for event in events:
+        held = waiting.pop((event.part, event.start, event.pitch), None) if event.note.tie_stop else None
+        if held is None:
+            kept.append(event)
+        else:
+            held.offset = event.offset
+    return kept
 
 
 def _groups(graces: list[Grace]) -> list[list[list[Event]]]:

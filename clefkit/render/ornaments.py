@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import replace
+from fractions import Fraction
 
 from clefkit.notation.model import Note, Score
 from clefkit.notation.spelling import STEPS, signature, spelled
@@ -118,12 +119,21 @@ def _late_figure(event: Event, pitches: list[float]) -> list[Event]:
 
 
 def _repeat(event: Event, strokes: int) -> list[Event]:
-    """A note with strokes through its stem: repeated at 1/2^strokes of a quarter, but not faster than a hand goes."""
+    """A note with strokes through its stem, repeated, but not faster than a hand goes."""
     length = event.end - event.start
-    count = max(round(length * 2 ** min(strokes, 8)), 1)
+    count = max(round(length * _strokes_a_quarter(event.note.duration, strokes)), 1)
     most = max(int((event.offset - event.onset) / TREMOLO_S), 1)
     count = min(count, most)
     return _split(event, _even(event.onset, event.offset, count), [event.pitch] * count)
+
+
+def _strokes_a_quarter(written: Fraction, strokes: int) -> float:
+    """How many notes of a tremolo make a quarter: each stroke halves one, and so does each flag of the written note."""
+    log = math.log2(written or 1)
+    tuplet = written.denominator.bit_count() > 1
+    flags = max(-(math.ceil(log) if tuplet else math.floor(log)), 0)
+    squeezed = 2.0 ** math.ceil(log) / written if tuplet else 1.0
+    return 2.0 ** min(strokes + flags, 8) * squeezed
 
 
 def _tremolo_pairs(events: list[Event]) -> dict[int, list[Event]]:
@@ -147,7 +157,8 @@ def _tremolo_pairs(events: list[Event]) -> dict[int, list[Event]]:
             continue
         begin, end = first[0].onset, max(event.offset for event in second)
         quarters = second[0].end - first[0].start
-        count = round(quarters * 2 ** min(strokes[key], 8))
+        written = 2 * first[0].note.duration  # a pair is written twice as long as it lasts
+        count = round(quarters * _strokes_a_quarter(written, strokes[key]))
         count = max(min(count, int((end - begin) / TREMOLO_S)), 2)
         edges = _even(begin, end, count)
         for parity, group in enumerate((first, second)):
