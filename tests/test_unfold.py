@@ -121,3 +121,15 @@ def test_after_a_jump_the_bracket_with_the_fine_is_played(tmp_path: Path) -> Non
     second = ('<sound fine="yes"/>' + rest(8)).join(ending("2"))
     third = (rest(8) + '<sound dacapo="yes"/>').join(ending("3"))
     assert order(tmp_path, "", first, second, third) == [1, 2, 1, 3, 4, 1, 3]
+
+
+def test_an_open_bracket_holds_up_to_the_next_one(tmp_path: Path) -> None:
+    first, second = (rest(8).join(ending(number)) for number in ("1", "2"))
+    verses = [rest(8).join(ending(number, repeat=True)) for number in ("1", "2")]
+    fine = '<sound fine="yes"/>' + rest(8)
+    assert order(tmp_path, FORWARD, first, second, bracket("3"), fine, *verses) == [1, 2, 6, 1, 3, 7, 1, 4, 5]
+
+
+def test_behind_a_fine_before_the_last_da_capo_the_next_section_follows(tmp_path: Path) -> None:
+    fine, da_capo = '<sound fine="yes"/>' + rest(8), rest(8) + '<sound dacapo="yes"/>'
+    assert order(tmp_path, "", fine, da_capo, BACKWARD, da_capo) == [1, 2, 3, 1, 2, 4, 4, 5, 1, 2]

@@ -41,7 +41,7 @@ def barline(reader: PartReader, element: Any) -> None:
 
 
 def extend(measures: list[Measure], open_endings: set[tuple[int, frozenset[int]]]) -> None:
-    """Brackets that are drawn open at their end, over a first measure or two, hold up to the repeat sign behind them.
+    """Brackets that are drawn open at their end hold up to the repeat sign or the next bracket behind them.
 
     Not so the last bracket of a section, that is, one that follows a repeat sign: behind it the music simply goes on.
     """
@@ -49,15 +49,21 @@ def extend(measures: list[Measure], open_endings: set[tuple[int, frozenset[int]]
         start = place
         while start and measures[start - 1].endings:
             start -= 1
-        if any(measure.repeat_times for measure in measures[start:place]):
-            continue
-        until = place + 1
-        while until < len(measures) and not (measures[until].endings or measures[until].repeat_start):
-            if measures[until].repeat_times:
-                for measure in measures[place + 1 : until + 1]:
-                    measure.endings |= numbers
-                break
-            until += 1
+        if not any(measure.repeat_times for measure in measures[start:place]):
+            for measure in measures[place + 1 : _reach(measures, place)]:
+                measure.endings |= numbers
+
+
+def _reach(measures: list[Measure], place: int) -> int:
+    """Index behind the last measure of a bracket that is drawn open in measure `place`."""
+    for measure in measures[place + 1 :]:
+        if measure.endings:
+            return measure.index
+        if measure.repeat_start:
+            break
+        if measure.repeat_times:
+            return measure.index + 1
+    return place + 1
 
 
 def _passes(text: str) -> frozenset[int]:

@@ -119,9 +119,12 @@ class _Player:
             order.append(place)
             if len(order) > most:
                 raise InputError(f"repeats that play more than {MOST_MEASURES} measures: check the repeat signs")
-            if self.replay_until >= 0 and measure.fine and self.fired == self.jumps:
-                break
-            place = self._next(measure)
+            if self.replay_until >= 0 and measure.fine:
+                if self.replay_until >= max(self.jumps):
+                    break
+                place = self._go_on(self.replay_until + 1)
+            else:
+                place = self._next(measure)
         return order
 
     def _end_replay(self, place: int) -> None:
@@ -129,6 +132,12 @@ class _Player:
         self.replay_until = -1
         if place in self.brackets:
             self.sections[-1][1] = self.brackets[place].last
+
+    def _go_on(self, place: int) -> int:
+        """Leave the replay for good; a repeat sign without a beginning goes back to here from now on."""
+        self.replay_until = -1
+        self.sections = [[place, 1]]
+        return place
 
     def _skips(self, measure: Measure, *, falls_through: bool) -> bool:
         """Whether this pass leaves out a measure under a bracket.
@@ -141,11 +150,11 @@ class _Player:
         number = self.sections[-1][1]
         if self.replay_until >= 0:
             number = run.again
-        elif run.closes and number not in run.numbers and not run.goes_on:
+        elif run.closes and number not in run.until and not run.goes_on:
             number = run.last
         elif not run.closes and not run.inside:
             return False
-        elif run.closes and falls_through and measure.index > run.first and number < min(measure.endings):
+        elif run.closes and falls_through and run.is_over(number, measure.index) and number < min(measure.endings):
             self.sections[-1][1] = number = min(measure.endings)  # no sign sends us back, so the next bracket is next
         return number not in measure.endings
 
@@ -201,7 +210,7 @@ class _Player:
 class _Run(NamedTuple):
     """Brackets that follow each other.
 
-    first: index of their first measure; numbers: all that are written; last: the highest number
+    first: index of their first measure; until: the last measure of each number; last: the highest number
     again: the one that is played after a jump: that with a Fine, else the last
     closes: whether a repeat sign closes any of them; if not, inside: whether they stand in the middle of a section that
         is repeated
@@ -210,7 +219,7 @@ class _Run(NamedTuple):
     """
 
     first: int
-    numbers: frozenset[int]
+    until: dict[int, int]
     last: int
     again: int
     closes: bool
@@ -221,6 +230,10 @@ class _Run(NamedTuple):
     def passes(self) -> int:
         """How often the section is played."""
         return self.last + self.goes_on
+
+    def is_over(self, number: int, place: int) -> bool:
+        """Whether the brackets of a pass lie before a place."""
+        return self.until.get(number, self.first) < place
 
 
 def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
@@ -240,7 +253,8 @@ def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
 
 def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _Run:
     """before, behind: the movement up to the end of the run and from there on."""
-    numbers = frozenset[int]().union(*(measure.endings for measure in run))
+    until = {number: measure.index for measure in run for number in measure.endings}
+    numbers = frozenset(until)
     closes = any(measure.repeat_times for measure in run)
     sign = next((measure for measure in behind if measure.repeat_start or measure.repeat_times), None)
     inside = not closes and sign is not None and not sign.repeat_start
@@ -248,4 +262,4 @@ def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _R
     leads_on = any(measure.fine for measure in before) or (len(behind) > 0 and not behind[0].repeat_start)
     goes_on = run[-1].repeat_times > max(numbers) or (once and leads_on)
     again = max(next((measure.endings for measure in run if measure.fine), numbers))
-    return _Run(run[0].index, numbers, max(numbers), again, closes, inside, goes_on)
+    return _Run(run[0].index, until, max(numbers), again, closes, inside, goes_on)
