@@ -116,7 +116,7 @@ def _cut(path: Path, first: int, end: int) -> bytes:
 
 def _say_jumps(part: Any) -> None:
     """Make the words of jumps say what <sound> says."""
-    said = {name for sound in part.iter("sound") for name in sound.keys()}
+    said = {name for sound in part.iter("sound") for name in sound.attrib}
     for direction in part.iter("direction"):
         sound, words = direction.find("sound"), direction.findall("direction-type/words")
         if sound is None or not words:
