@@ -51,6 +51,8 @@ def test_jumps_said_only_in_words(tmp_path: Path) -> None:
     fine, da_capo = direction("<words>Fine</words>"), direction("<words>D.C. al Fine</words>")
     assert order(tmp_path, "", fine, "", da_capo) == [1, 2, 3, 4, 1, 2]
     assert words.jump("Finette") is None
+    assert words.jump("Menuetto D.C.") == words.jump("M. da capo") == words.Jump(da_capo=True)
+    assert words.jump("senza D.C.") is None
 
 
 def test_a_jump_stays_in_its_movement(tmp_path: Path) -> None:
@@ -133,3 +135,32 @@ def test_an_open_bracket_holds_up_to_the_next_one(tmp_path: Path) -> None:
 def test_behind_a_fine_before_the_last_da_capo_the_next_section_follows(tmp_path: Path) -> None:
     fine, da_capo = '<sound fine="yes"/>' + rest(8), rest(8) + '<sound dacapo="yes"/>'
     assert order(tmp_path, "", fine, da_capo, BACKWARD, da_capo) == [1, 2, 3, 1, 2, 4, 4, 5, 1, 2]
+
+
+CODA = direction("<coda/>")
+AL_CODA = direction("<words>D.C. al Coda</words>")
+
+
+def test_the_first_of_two_coda_signs_is_where_to_leave(tmp_path: Path) -> None:
+    assert order(tmp_path, "", "", CODA, AL_CODA, CODA, "") == [1, 2, 3, 4, 1, 2, 5, 6]
+    assert order(tmp_path, "", rest(8) + CODA, "", AL_CODA, "", CODA) == [1, 2, 3, 4, 1, 2, 6]
+
+
+def test_without_a_second_coda_sign_the_coda_stands_behind_the_jump(tmp_path: Path) -> None:
+    assert order(tmp_path, "", "", CODA, AL_CODA, "", "") == [1, 2, 3, 4, 1, 2, 5, 6]
+    assert order(tmp_path, "", rest(8) + CODA, "", AL_CODA, "") == [1, 2, 3, 4, 1, 2, 5]
+
+
+def test_with_a_coda_sign_behind_the_jump_alone_everything_is_played_again(tmp_path: Path) -> None:
+    assert order(tmp_path, "", "", AL_CODA, CODA, "") == [1, 2, 3, 1, 2, 3, 4, 5]
+
+
+def test_a_coda_follows_the_fine(tmp_path: Path) -> None:
+    fine, da_capo = direction("<words>Fine</words>"), direction("<words>Da capo, poi la Coda</words>")
+    assert order(tmp_path, "", fine, da_capo, direction("<words>Coda</words>")) == [1, 2, 3, 1, 2, 4]
+
+
+def test_a_da_capo_without_a_fine_stops_before_the_trio(tmp_path: Path) -> None:
+    trio, da_capo = direction("<words>Trio</words>"), direction("<words>Menuetto D.C.</words>")
+    assert order(tmp_path, BACKWARD, "", trio, da_capo) == [1, 1, 2, 3, 4, 1, 2]
+    assert order(tmp_path, "", "", "", da_capo) == [1, 2, 3, 4, 1, 2, 3, 4]

@@ -178,13 +178,8 @@ class Voice:
                 self._jump(words.jump(said))
 
     def _jump(self, jump: words.Jump | None) -> None:
-        if jump is None:
-            return
-        measure = self._reach()
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        measure.dal_segno = measure.dal_segno or ("segno" if jump.dal_segno else "")
-        measure.to_coda = measure.to_coda or ("coda" if jump.to_coda else "")
+        if jump is not None:
+            jump.mark(self._reach())
 
     def _decoration(self, found: re.Match[str]) -> None:
         self._decorate(found["decoration"][1:-1])

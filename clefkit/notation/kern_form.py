@@ -132,11 +132,7 @@ class Form:
 
     def jump(self, jump: Jump) -> None:
         """Words that send the player somewhere else."""
-        measure = self.current
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        measure.dal_segno = measure.dal_segno or ("segno" if jump.dal_segno else "")
-        measure.to_coda = measure.to_coda or ("coda" if jump.to_coda else "")
+        jump.mark(self.current)
 
     def finish(self, now: Fraction) -> list[int] | None:
         """Close the last measure. returns: the order of playing that the file lists, or None

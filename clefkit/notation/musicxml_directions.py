@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clefkit.notation import words
 from clefkit.notation.numbers import TEMPO_RANGE, number
+from clefkit.notation.words import Jump
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
@@ -120,8 +121,9 @@ def _segno(reader: PartReader, _element: Any, _at: Fraction) -> None:
     reader.current.segno = reader.current.segno or "segno"
 
 
-def _coda(reader: PartReader, _element: Any, _at: Fraction) -> None:
-    reader.current.coda = reader.current.coda or "coda"
+def _coda(reader: PartReader, _element: Any, at: Fraction) -> None:
+    """Behind notes it is the sign to leave at."""
+    Jump(coda=at == 0, to_coda=at > 0).mark(reader.current)
 
 
 KINDS = {
@@ -136,12 +138,6 @@ KINDS = {
 
 def close_measure(reader: PartReader) -> None:
     """Add the jumps that only words ask for."""
-    measure = reader.current
     for jump in reader.jumps:
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        if jump.dal_segno:
-            measure.dal_segno = measure.dal_segno or "segno"
-        if jump.to_coda:
-            measure.to_coda = measure.to_coda or "coda"
+        jump.mark(reader.current)
     reader.jumps.clear()

@@ -1,20 +1,26 @@
 """The order in which measures are played: repeats, endings, D.C., D.S., Fine and Coda.
 
 A repeat sign without a beginning goes back to the end of the section before it, or to the start of the movement. After
-a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. A file may hold
-several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
+a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. Of two coda signs
+without "To Coda" the first is where to leave, and a minuet whose Fine is missing ends before its trio (`_ends`). A file
+may hold several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clefkit.errors import InputError
+from clefkit.notation import words
 from clefkit.notation.model import Measure, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_MEASURES = 50_000
 
@@ -27,9 +33,11 @@ def unfold(score: Score) -> list[int]:
     if score.order is not None:
         return score.order
     edges = [*movements(score), len(score.measures)]
+    starts = [measure.onset for measure in score.measures]
+    trios = [bisect_right(starts, text.onset) - 1 for text in score.texts if words.TRIO.search(text.text)]
     order: list[int] = []
     for first, end in pairwise(edges):
-        order += _Player(score.measures, first, end).play(MOST_MEASURES - len(order))
+        order += _Player(score.measures, first, end, trios).play(MOST_MEASURES - len(order))
     return order
 
 
@@ -91,7 +99,7 @@ class _Player:
     replay_until: while measures up to this index come for the second time after a jump, repeats are not played
     """
 
-    def __init__(self, measures: list[Measure], first: int, end: int) -> None:
+    def __init__(self, measures: list[Measure], first: int, end: int, trios: Sequence[int] = ()) -> None:
         self.measures = measures
         self.first = first
         self.end = end
@@ -100,6 +108,7 @@ class _Player:
         self.fired: set[int] = set()
         self.jumps = {m.index for m in measures[first:end] if m.da_capo or m.dal_segno}
         self.brackets = _brackets(measures, first, end)
+        self.ends = _ends(measures[first:end], [trio for trio in trios if first < trio < end])
 
     def play(self, most: int) -> list[int]:
         """The order of playing, at most `most` measures long."""
@@ -119,12 +128,7 @@ class _Player:
             order.append(place)
             if len(order) > most:
                 raise InputError(f"repeats that play more than {MOST_MEASURES} measures: check the repeat signs")
-            if self.replay_until >= 0 and measure.fine:
-                if self.replay_until >= max(self.jumps):
-                    break
-                place = self._go_on(self.replay_until + 1)
-            else:
-                place = self._next(measure)
+            place = self._next(measure)
         return order
 
     def _end_replay(self, place: int) -> None:
@@ -133,10 +137,14 @@ class _Player:
         if place in self.brackets:
             self.sections[-1][1] = self.brackets[place].last
 
-    def _go_on(self, place: int) -> int:
-        """Leave the replay for good; a repeat sign without a beginning goes back to here from now on."""
+    def _behind_fine(self) -> int:
+        """After a Fine: what follows the jump when another jump is to come, else a coda behind it, else the end."""
+        if self.replay_until < max(self.jumps):
+            place = self.replay_until + 1
+        else:
+            place = next((m.index for m in self.measures[self.replay_until + 1 : self.end] if m.coda), self.end)
         self.replay_until = -1
-        self.sections = [[place, 1]]
+        self.sections = [[place, 1]]  # a repeat sign without a beginning goes back to here from now on
         return place
 
     def _skips(self, measure: Measure, *, falls_through: bool) -> bool:
@@ -161,7 +169,9 @@ class _Player:
     def _next(self, measure: Measure) -> int:
         """Where to go after a measure that was played."""
         replaying = self.replay_until >= 0
-        if replaying and measure.to_coda:
+        if replaying and measure.index in self.ends.fines:
+            return self._behind_fine()
+        if replaying and measure.index in self.ends.leaves:
             coda = self._coda(measure)
             if coda is not None:
                 return coda
@@ -201,10 +211,39 @@ class _Player:
         return (before or same or [self.measures[self.first]])[-1].index
 
     def _coda(self, measure: Measure) -> int | None:
+        """Where the coda begins: at its sign, best behind the jump; without a sign, right behind the jump."""
         signs = [m for m in self.measures[measure.index + 1 : self.end] if m.coda]
         same = [m for m in signs if m.coda == measure.to_coda] or signs
-        behind = [m for m in same if m.index > self.replay_until]
-        return (behind or same)[0].index if same else None
+        found = [m.index for m in same if m.index > self.replay_until] or [m.index for m in same if measure.to_coda]
+        found.append(self.replay_until + 1)
+        return found[0] if found[0] < self.end else None
+
+
+class _Ends(NamedTuple):
+    """Measures after which a player who comes from a jump stops (fines) or goes on with the coda (leaves)."""
+
+    fines: set[int]
+    leaves: set[int]
+
+
+def _ends(movement: list[Measure], trios: list[int]) -> _Ends:
+    """What the signs of a movement say, and what players understand when signs are missing.
+
+    Without "To Coda", a coda sign before the last jump is where to leave, if a coda stands behind the jump. Without a
+    Fine, a da capo to a minuet or scherzo stops before its trio.
+    """
+    fines = {m.index for m in movement if m.fine}
+    leaves = {m.index for m in movement if m.to_coda}
+    jump = max((m.index for m in movement if m.da_capo or m.dal_segno), default=-1)
+    if jump < 0 or leaves:
+        return _Ends(fines, leaves)
+    codas = [m.index for m in movement if m.coda]
+    if codas and movement[0].index < codas[0] <= jump:
+        if codas[-1] > jump or (not fines and jump < movement[-1].index):
+            return _Ends(fines, {codas[0] - 1})
+    elif not fines and trios and min(trios) <= jump and movement[jump - movement[0].index].da_capo:
+        return _Ends({min(trios) - 1}, leaves)
+    return _Ends(fines, leaves)
 
 
 class _Run(NamedTuple):
