@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_score import BACKWARD, FORWARD, direction, ending, read, rest, xml
+from tiny_score import BACKWARD, FORWARD, direction, ending, note, read, rest, xml
 
 from clefkit import notation
 from clefkit.errors import InputError
@@ -164,3 +164,37 @@ def test_a_da_capo_without_a_fine_stops_before_the_trio(tmp_path: Path) -> None:
     trio, da_capo = direction("<words>Trio</words>"), direction("<words>Menuetto D.C.</words>")
     assert order(tmp_path, BACKWARD, "", trio, da_capo) == [1, 1, 2, 3, 4, 1, 2]
     assert order(tmp_path, "", "", "", da_capo) == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def middle(*signs: str) -> str:
+    return f'<barline location="middle">{"".join(signs)}</barline>'
+
+
+def test_repeat_signs_in_the_middle_of_a_measure_cut_it(tmp_path: Path) -> None:
+    closes, opens = ('<repeat direction="backward"/>', '<repeat direction="forward"/>')
+    score = read(tmp_path, xml(rest(6) + middle(opens) + note("C", 4, 2), note("D", 4, 6) + middle(closes) + rest(2)))
+    assert [(float(m.onset), float(m.length), m.number, m.implicit) for m in score.measures] == [
+        (0, 3, "1", False), (3, 1, "1", True), (4, 3, "2", False), (7, 1, "2", True)
+    ]  # fmt: skip
+    assert [n.measure for n in score.notes] == [1, 2]
+    assert unfold(score) == [0, 1, 2, 1, 2, 3]
+
+
+def test_words_and_brackets_around_a_sign_in_the_middle(tmp_path: Path) -> None:
+    fine, da_capo = direction("<words>Fine</words>"), direction("<words>D.C.</words>")
+    closes = '<repeat direction="backward"/>'
+    before = note("C", 4, 4) + fine + middle(closes) + note("D", 4, 4)
+    second = f"<backup><duration>8</duration></backup>{rest(4)}{middle(closes)}"
+    assert order(tmp_path, before + second, rest(8) + da_capo) == [1, 1, 2, 3, 1]
+    first = '<barline location="left"><ending number="1" type="start"/></barline>' + note("C", 4, 4)
+    stop, start = (f'<ending number="{number}" type="{kind}"/>' for number, kind in (("1", "stop"), ("2", "start")))
+    assert order(tmp_path, "", first + middle(stop, closes) + middle(start) + rest(4), "") == [1, 2, 1, 3, 4]
+
+
+def test_measures_that_the_file_cuts_itself(tmp_path: Path) -> None:
+    text = xml(rest(6), FORWARD + rest(2), rest(6) + BACKWARD, rest(2))
+    for number, written in ((2, '1" implicit="yes'), (3, "2"), (4, '2" implicit="yes')):
+        text = text.replace(f'number="{number}"', f'number="{written}"')
+    score = read(tmp_path, text)
+    assert movements(score) == [0]
+    assert unfold(score) == [0, 1, 2, 1, 2, 3]

@@ -16,6 +16,7 @@ from clefkit.notation import instruments
 from clefkit.notation.container import xml_bytes
 from clefkit.notation.model import Part, Score
 from clefkit.notation.musicxml_assemble import assemble
+from clefkit.notation.musicxml_barlines import halves
 from clefkit.notation.musicxml_part import Found, PartReader
 from clefkit.notation.numbers import whole
 
@@ -40,6 +41,8 @@ def read(path: Path) -> Score:
     for reader in reading.readers.values():
         reader.finish()
     score = assemble(reading.parts, reading.found)
+    if reading.found.heads:
+        halves(score, reading.found.heads)
     score.title = reading.names.get("work-title") or reading.names.get("movement-title", "")
     score.composer = reading.names.get("composer", "")
     return score

@@ -1,43 +1,98 @@
-"""Barlines of a MusicXML part: repeat signs, the brackets of endings, fermatas."""
+"""Barlines of a MusicXML part: repeat signs, the brackets of endings, fermatas.
+
+A repeat sign in the middle of a measure cuts it in two: what stands before it is kept in `Found.heads` until all is
+read, and `halves` makes it a measure of its own.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from clefkit.notation.model import Measure
+from clefkit.notation.model import Measure, Score
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
 
 MOST_TIMES = 32
+NO_PASSES: frozenset[int] = frozenset()
 PASSES = re.compile(r"(\d{1,3})(?:\s*-\s*(\d{1,3}))?")
 
 
 def barline(reader: PartReader, element: Any) -> None:
     """Repeat signs and the brackets of endings."""
-    measure = reader.current
-    ending = element.find("ending")
-    if ending is not None and ending.get("type") == "start":
+    ending, repeat = element.find("ending"), element.find("repeat")
+    before, after = _sides(reader, element.get("location", "right"), signed=repeat is not None)
+    kind = ending.get("type") if ending is not None else None
+    direction = repeat.get("direction") if repeat is not None else None
+    if repeat is not None and direction == "backward":
+        times = repeat.get("times", "2")
+        before.repeat_times = max(min(int(times) if times.isdecimal() else 2, MOST_TIMES), 2)
+    if kind == "discontinue" and repeat is None:
+        reader.found.open_endings.add((reader.place, reader.ending))
+    if kind in ("stop", "discontinue") or direction == "backward":
+        before.endings |= reader.ending
+        reader.ending = frozenset()
+    if ending is not None and kind == "start":
         reader.ending = _passes(ending.get("number", "") or ending.text or "")
         reader.ending_start = reader.place
-        measure.endings |= reader.ending
-    repeat = element.find("repeat")
-    if repeat is not None and repeat.get("direction") == "forward":
-        measure.repeat_start = True
-    elif repeat is not None:
-        times = repeat.get("times", "2")
-        measure.repeat_times = max(min(int(times) if times.isdecimal() else 2, MOST_TIMES), 2)
-    end = ending.get("type") if ending is not None else None
-    if end == "discontinue" and repeat is None:
-        reader.found.open_endings.add((reader.place, reader.ending))
-    if end in ("stop", "discontinue") or (repeat is not None and repeat.get("direction") == "backward"):
-        measure.endings |= reader.ending
-        reader.ending = frozenset()
+        after.endings |= reader.ending
+    if direction == "forward":
+        after.repeat_start = True
     if element.find("fermata") is not None:
         place = {"left": Fraction(0), "middle": reader.cursor}.get(element.get("location", "right"))
         reader.found.bar_fermatas.append((reader.place, place, reader.index))
+
+
+def _sides(reader: PartReader, location: str, *, signed: bool) -> tuple[Measure, Measure]:
+    """The measures that a barline ends and begins: in the middle two, where it has a repeat sign, else one."""
+    found, measure = reader.found, reader.current
+    if location == "middle" and signed and reader.cursor > 0:
+        if reader.place not in found.heads:
+            for jump in reader.jumps:
+                jump.mark(measure)
+            reader.jumps.clear()
+            found.heads[reader.place] = (reader.cursor, replace(measure))
+            measure.segno = measure.coda = measure.to_coda = measure.dal_segno = ""
+            measure.da_capo = measure.fine = measure.repeat_start = False
+            measure.endings = NO_PASSES
+        return found.heads[reader.place][1], measure
+    one = found.at(reader.place, Fraction(0)) if location == "left" else measure
+    return one, one
+
+
+def halves(score: Score, heads: dict[int, tuple[Fraction, Measure]]) -> None:
+    """Cut the measures that have a repeat sign in their middle.
+
+    heads: index of the measure -> quarters from its start to the sign, and what stands before it. A sign at the end of
+        all parts leaves nothing behind it
+    """
+    cut: list[Measure] = []
+    first: list[int] = []  # by the index as written, for the first half too
+    tails: dict[int, Measure] = {}
+    for written, measure in enumerate(score.measures):
+        first.append(len(cut))
+        if written in heads:
+            at, head = heads[written]
+            head.index, head.onset, head.length, head.time = len(cut), measure.onset, at, measure.time
+            cut.append(head)
+            measure.onset, measure.length, measure.implicit = measure.onset + at, measure.length - at, True
+            if not measure.length:
+                continue
+            tails[written] = measure
+        measure.index = len(cut)
+        cut.append(measure)
+
+    def place(written: int, onset: Fraction) -> int:
+        tail = tails.get(written)
+        return tail.index if tail is not None and onset >= tail.onset else first[written]
+
+    for note in score.notes:
+        note.measure = place(note.measure, note.onset)
+    score.pedals = [pedal._replace(measure=place(pedal.measure, pedal.onset)) for pedal in score.pedals]
+    score.measures = cut
 
 
 def extend(measures: list[Measure], open_endings: set[tuple[int, frozenset[int]]]) -> None:

@@ -60,7 +60,7 @@ def sound(reader: PartReader, element: Any, at: Fraction | None = None) -> None:
     place = (reader.place, at, reader.index)
     if pedal is not None and place not in [found[:3] for found in reader.found.pedals[-1:]]:  # its sign came before it
         reader.found.pedals.append((*place, "up" if pedal in ("no", "0") else "down"))
-    measure = reader.current
+    measure = reader.found.at(reader.place, at)
     measure.segno = element.get("segno", measure.segno)
     measure.coda = element.get("coda", measure.coda)
     measure.to_coda = element.get("tocoda", measure.to_coda)
@@ -117,8 +117,9 @@ def _pedal(reader: PartReader, element: Any, at: Fraction) -> None:
         reader.found.pedals.append((reader.place, at, reader.index, kind))
 
 
-def _segno(reader: PartReader, _element: Any, _at: Fraction) -> None:
-    reader.current.segno = reader.current.segno or "segno"
+def _segno(reader: PartReader, _element: Any, at: Fraction) -> None:
+    measure = reader.found.at(reader.place, at)
+    measure.segno = measure.segno or "segno"
 
 
 def _coda(reader: PartReader, _element: Any, at: Fraction) -> None:

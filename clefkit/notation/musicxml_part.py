@@ -51,6 +51,7 @@ class Found:
 
     shares: of each measure, by the parts that have a time signature
     bar_fermatas: the place None is the end of the measure
+    heads: measure index -> where a repeat sign cuts it, and the measure before the sign
     cues_sound: whether <cue> only means small
     """
 
@@ -69,8 +70,14 @@ class Found:
     bar_fermatas: list[tuple[int, Fraction | None, int]] = field(default_factory=list)
     swings: list[tuple[int, Fraction, Fraction, float]] = field(default_factory=list)
     open_endings: set[tuple[int, frozenset[int]]] = field(default_factory=set)
+    heads: dict[int, tuple[Fraction, Measure]] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     cues_sound: bool = False
+
+    def at(self, place: int, at: Fraction) -> Measure:
+        """The measure, or the part before the repeat sign that cuts it."""
+        head = self.heads.get(place)
+        return head[1] if head is not None and at < head[0] else self.measures[place]
 
 
 @lru_cache(maxsize=4096)
