@@ -58,7 +58,10 @@ MOST_NOTES = 1_000_000
 
 @dataclass(slots=True)
 class Tune:
-    """What was found so far of one tune. Places are (measure, quarters from its start); parts count from 0."""
+    """What was found so far of one tune. Places are (measure, quarters from its start); parts count from 0.
+
+    played: names of sections in the order of playing (P:), if the tune says it; sections: where each begins
+    """
 
     measures: list[Measure] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -69,6 +72,8 @@ class Tune:
     wedges: list[tuple[int, Fraction, int, Fraction, int, bool]] = field(default_factory=list)
     fermatas: list[tuple[int, Fraction, Fraction, int]] = field(default_factory=list)
     slurs: list[tuple[str, str]] = field(default_factory=list)
+    played: list[str] = field(default_factory=list)
+    sections: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -125,6 +130,10 @@ class Voice:
                 raise InputError(f"a tune of more than {MOST_MEASURES} measures, more than we read")
             measures.append(Measure("", len(measures), time=self.settings.meter or (4, 4)))
         return measures[self.place]
+
+    def section(self, name: str) -> None:
+        """A section of the tune begins (P:), with the next measure when anything stands in this one."""
+        self.tune.sections.setdefault(name, self.place + self.filled)
 
     def new_meter(self) -> None:
         """The meter has changed."""

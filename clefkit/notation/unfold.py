@@ -37,8 +37,17 @@ def unfold(score: Score) -> list[int]:
     trios = [bisect_right(starts, text.onset) - 1 for text in score.texts if words.TRIO.search(text.text)]
     order: list[int] = []
     for first, end in pairwise(edges):
-        order += _Player(score.measures, first, end, trios).play(MOST_MEASURES - len(order))
+        order += walk(score.measures, first, end, MOST_MEASURES - len(order), trios)
     return order
+
+
+def walk(measures: list[Measure], first: int, end: int, most: int, trios: Sequence[int] = ()) -> list[int]:
+    """The order in which measures[first:end] are played when nothing else is there.
+
+    trios: measures that a trio begins with
+    raises: InputError when that is more than `most` measures
+    """
+    return _Player(measures, first, end, trios).play(most)
 
 
 class Visit(NamedTuple):
@@ -99,7 +108,7 @@ class _Player:
     replay_until: while measures up to this index come for the second time after a jump, repeats are not played
     """
 
-    def __init__(self, measures: list[Measure], first: int, end: int, trios: Sequence[int] = ()) -> None:
+    def __init__(self, measures: list[Measure], first: int, end: int, trios: Sequence[int]) -> None:
         self.measures = measures
         self.first = first
         self.end = end
