@@ -175,6 +175,9 @@ def test_expansions_say_the_order_of_playing() -> None:
     score = mei.parse(document(lists, section("A"), *ENDINGS, section("B")))
     assert score.order == [0, 1, 0, 2, 3, 0, 2] == unfold(score)
     assert mei.parse(document(section("A"), *ENDINGS)).order is None
+    both, minimal = expansion("A", "A"), expansion("A", more='type="norep"')
+    choice = f"<choice><orig>{both}</orig><reg>{minimal}</reg></choice>"
+    assert mei.parse(document(choice, section("A"))).order == [0, 0]
 
 
 def test_expansions_in_expansions(tmp_path: Path) -> None:

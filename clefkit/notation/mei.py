@@ -84,7 +84,6 @@ class Reading:
 def _walk(element: Any, reading: Reading, passes: frozenset[int]) -> None:
     """Sections, endings and measures in their order."""
     first = len(reading.measures)
-    lists: list[Any] = []
     for child in chosen(element):
         if child.tag == "measure":
             _measure(child, reading, passes)
@@ -92,13 +91,13 @@ def _walk(element: Any, reading: Reading, passes: frozenset[int]) -> None:
             _score_definition(child, reading)
         elif child.tag == "staffDef":
             _staff_definition(child, reading)
-        elif child.tag == "expansion":
-            lists.append(child)
         elif child.tag == "ending":
             numbers = {int(n) for n in re.findall(r"\d{1,2}", child.get("n", ""))} or {1}
             _walk(child, reading, frozenset(n for n in numbers if 1 <= n <= 32))
         elif isinstance(child.tag, str):
             _walk(child, reading, passes)
+    versions = (found for name in CHOICES for found in element.iterfind(f"{name}/*/expansion"))
+    lists = [*element.iterfind("expansion"), *versions]
     reading.expansions.add(element, range(first, len(reading.measures)), lists)
 
 
