@@ -209,3 +209,7 @@ def test_parts_of_one_tune_in_a_book() -> None:
 def test_endless_parts_are_refused() -> None:
     with pytest.raises(InputError, match="parts"):
         abc.parse(PARTS.format("(((A99)99)99)99") + "P:A\nC|\n")
+
+
+def test_a_coda_sign_behind_notes_is_where_to_leave() -> None:
+    assert unfold(tune('C8|D8!coda!|E8|F8"_D.C."|!coda!G8|')) == [0, 1, 2, 3, 0, 1, 4]

@@ -198,3 +198,12 @@ def test_measures_that_the_file_cuts_itself(tmp_path: Path) -> None:
     score = read(tmp_path, text)
     assert movements(score) == [0]
     assert unfold(score) == [0, 1, 2, 1, 2, 3]
+
+
+def test_a_da_capo_goes_back_to_its_minuet_where_movements_have_no_numbers_of_their_own(tmp_path: Path) -> None:
+    minuet, trio, da_capo = (direction(f"<words>{said}</words>") for said in ("III. Menuetto", "Trio", "M.D.C."))
+    assert order(tmp_path, "", minuet, trio, da_capo, "") == [1, 2, 3, 4, 2, 5]
+    fine = direction("<words>Fine</words>")
+    assert order(tmp_path, "", minuet, fine, trio, da_capo, "") == [1, 2, 3, 4, 5, 2, 3, 6]
+    meter = "<attributes><time><beats>2</beats><beat-type>2</beat-type></time></attributes>"
+    assert order(tmp_path, "", meter, trio, da_capo, "") == [1, 2, 3, 4, 2, 5]

@@ -187,8 +187,10 @@ class Voice:
                 self._jump(words.jump(said))
 
     def _jump(self, jump: words.Jump | None) -> None:
+        """Note down a jump. A coda sign behind notes is the one to leave at."""
         if jump is not None:
-            jump.mark(self._reach())
+            late = jump.coda and self.cursor > 0
+            (words.Jump(to_coda=True) if late else jump).mark(self._reach())
 
     def _decoration(self, found: re.Match[str]) -> None:
         self._decorate(found["decoration"][1:-1])
@@ -206,8 +208,10 @@ class Voice:
             self._end_wedge()
             grows = WEDGES[name]
             self.wedge = None if grows is None else (self.place, self.cursor, grows)
-        elif name in ("segno", "coda"):
-            setattr(self._reach(), name, name)
+        elif name == "segno":
+            self._reach().segno = name
+        elif name == "coda":
+            self._jump(words.Jump(coda=True))
         elif name in ("D.C.", "D.S.", "fine", "dacapo", "dacoda", "D.C.alfine", "D.S.alfine"):
             self._jump(words.jump({"dacapo": "D.C.", "dacoda": "To Coda"}.get(name, name[:4])))
         else:

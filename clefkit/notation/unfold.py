@@ -4,6 +4,7 @@ A repeat sign without a beginning goes back to the end of the section before it,
 a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. Of two coda signs
 without "To Coda" the first is where to leave, and a minuet whose Fine is missing ends before its trio (`_ends`). A file
 may hold several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
+Where they go on, a da capo from a trio goes back to the start of its minuet (`_minuet`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,11 @@ from bisect import bisect_right
 from collections import defaultdict
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from clefkit.errors import InputError
 from clefkit.notation import words
 from clefkit.notation.model import Measure, Score
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MOST_MEASURES = 50_000
 
@@ -33,21 +31,31 @@ def unfold(score: Score) -> list[int]:
     if score.order is not None:
         return score.order
     edges = [*movements(score), len(score.measures)]
-    starts = [measure.onset for measure in score.measures]
-    trios = [bisect_right(starts, text.onset) - 1 for text in score.texts if words.TRIO.search(text.text)]
+    headings = Headings(_headed(score, words.MINUET), _headed(score, words.TRIO))
     order: list[int] = []
     for first, end in pairwise(edges):
-        order += walk(score.measures, first, end, MOST_MEASURES - len(order), trios)
+        order += walk(score.measures, first, end, MOST_MEASURES - len(order), headings)
     return order
 
 
-def walk(measures: list[Measure], first: int, end: int, most: int, trios: Sequence[int] = ()) -> list[int]:
+class Headings(NamedTuple):
+    """Indices of the measures with which minuets (or scherzos) and trios begin, as words over them say."""
+
+    minuets: list[int]
+    trios: list[int]
+
+
+def _headed(score: Score, heading: re.Pattern[str]) -> list[int]:
+    starts = [measure.onset for measure in score.measures]
+    return [bisect_right(starts, text.onset) - 1 for text in score.texts if heading.search(text.text)]
+
+
+def walk(measures: list[Measure], first: int, end: int, most: int, headings: Headings | None = None) -> list[int]:
     """The order in which measures[first:end] are played when nothing else is there.
 
-    trios: measures that a trio begins with
     raises: InputError when that is more than `most` measures
     """
-    return _Player(measures, first, end, trios).play(most)
+    return _Player(measures, first, end, headings or Headings([], [])).play(most)
 
 
 class Visit(NamedTuple):
@@ -108,7 +116,7 @@ class _Player:
     replay_until: while measures up to this index come for the second time after a jump, repeats are not played
     """
 
-    def __init__(self, measures: list[Measure], first: int, end: int, trios: Sequence[int]) -> None:
+    def __init__(self, measures: list[Measure], first: int, end: int, headings: Headings) -> None:
         self.measures = measures
         self.first = first
         self.end = end
@@ -117,7 +125,8 @@ class _Player:
         self.fired: set[int] = set()
         self.jumps = {m.index for m in measures[first:end] if m.da_capo or m.dal_segno}
         self.brackets = _brackets(measures, first, end)
-        self.ends = _ends(measures[first:end], [trio for trio in trios if first < trio < end])
+        self.headings = headings
+        self.ends = _ends(measures[first:end], headings)
 
     def play(self, most: int) -> list[int]:
         """The order of playing, at most `most` measures long."""
@@ -147,8 +156,9 @@ class _Player:
             self.sections[-1][1] = self.brackets[place].last
 
     def _behind_fine(self) -> int:
-        """After a Fine: what follows the jump when another jump is to come, else a coda behind it, else the end."""
-        if self.replay_until < max(self.jumps):
+        """After a Fine: what follows the jump when another jump or movement is to come, else a coda, else the end."""
+        goes_on = self._minuet(self.replay_until) > self.first
+        if goes_on or self.replay_until < max(self.jumps):
             place = self.replay_until + 1
         else:
             place = next((m.index for m in self.measures[self.replay_until + 1 : self.end] if m.coda), self.end)
@@ -194,7 +204,7 @@ class _Player:
         if measure.index in self.jumps - self.fired:
             self.fired.add(measure.index)
             self.replay_until = measure.index
-            target = self.first if measure.da_capo else self._segno(measure)
+            target = self._minuet(measure.index) if measure.da_capo else self._segno(measure)
             self.sections = [[target, 1]]
             return target
         return self._forward(measure)
@@ -212,6 +222,9 @@ class _Player:
         if len(self.sections) > 1:
             self.sections.pop()
         self.sections[0] = [after, 1]
+
+    def _minuet(self, jump: int) -> int:
+        return _minuet(self.measures[self.first : self.end], self.headings, jump)
 
     def _segno(self, measure: Measure) -> int:
         signs = [m for m in self.measures[self.first : self.end] if m.segno]
@@ -235,7 +248,7 @@ class _Ends(NamedTuple):
     leaves: set[int]
 
 
-def _ends(movement: list[Measure], trios: list[int]) -> _Ends:
+def _ends(movement: list[Measure], headings: Headings) -> _Ends:
     """What the signs of a movement say, and what players understand when signs are missing.
 
     Without "To Coda", a coda sign before the last jump is where to leave, if a coda stands behind the jump. Without a
@@ -247,12 +260,31 @@ def _ends(movement: list[Measure], trios: list[int]) -> _Ends:
     if jump < 0 or leaves:
         return _Ends(fines, leaves)
     codas = [m.index for m in movement if m.coda]
-    if codas and movement[0].index < codas[0] <= jump:
-        if codas[-1] > jump or (not fines and jump < movement[-1].index):
-            return _Ends(fines, {codas[0] - 1})
-    elif not fines and trios and min(trios) <= jump and movement[jump - movement[0].index].da_capo:
-        return _Ends({min(trios) - 1}, leaves)
+    follows = codas[-1:] > [jump] or (not fines and jump < movement[-1].index)
+    if codas and movement[0].index < codas[0] <= jump and follows:
+        return _Ends(fines, {codas[0] - 1})
+    minuet = _minuet(movement, headings, jump)
+    trio = min((place for place in headings.trios if minuet < place <= jump), default=None)
+    if trio is not None and not fines and movement[jump - movement[0].index].da_capo:
+        return _Ends({trio - 1}, leaves)
     return _Ends(fines, leaves)
+
+
+def _minuet(movement: list[Measure], headings: Headings, jump: int) -> int:
+    """Where a da capo goes back to: the start, or, from a trio, the start of its minuet.
+
+    That is at its heading, else, where another movement stands behind the da capo, where its meter begins.
+    """
+    first = movement[0].index
+    trio = max((place for place in headings.trios if first < place <= jump), default=first)
+    headed = [place for place in headings.minuets if first <= place < trio]
+    if headed:
+        return max(headed)
+    behind = movement[jump - first + 1 :]
+    if not behind or any(measure.coda for measure in behind):
+        return first
+    changes = [now.index for before, now in pairwise(movement[: trio - first]) if now.time != before.time]
+    return max(changes, default=first)
 
 
 class _Run(NamedTuple):

@@ -31,6 +31,7 @@ TO_CODA = re.compile(r"^\W*(to coda|(al|alla) coda)\W*$", re.IGNORECASE)
 FINE = re.compile(r"^\W*fine\W*$", re.IGNORECASE)
 CODA = re.compile(r"^\W*coda\W*$", re.IGNORECASE)
 TRIO = re.compile(r"^\W*trio\b", re.IGNORECASE)
+MINUET = re.compile(r"^\W*([ivx]{1,4}\W+)?(tempo di )?(m[ei]nuett?o?|scherzo)\b", re.IGNORECASE)
 
 
 class Jump(NamedTuple):
