@@ -1,13 +1,19 @@
 """The order of playing against MuseScore's: how long pieces with repeats, endings and jumps sound, in quarters.
 
-    python benchmarks/unfolding.py FOLDER... --count 100
+    python benchmarks/unfolding.py FOLDER... --count 100 --whole
 
 From the MusicXML files below the folders that have repeat signs or jumps, some are drawn by a seed. MuseScore takes a
 file of several movements for one piece and jumps across them, so each movement goes to it as a file of its own; the
 measures are cut at `unfold.movements`, and what holds at the cut (clef, key, time, transposition) is repeated there.
-It obeys a Fine only when the words of the jump say so, and words like "Menuetto D.C." are made to say "D.C. al Fine".
+MuseScore's import takes jumps from printed words alone, and only from a few ("Menuetto D.C.", "To verse 4" it doesn't
+know), so where <sound> says what they mean, the words are made to say it too: "D.C. al Fine", "To Coda".
+`--whole` compares the files as they are as well, and counts the differences that the cut and the words explain.
 The length is from the start to the end of the last note. MuseScore runs without a window; give its program with
 `--program` if it has another name.
+
+Of OpenScore's 422 movements 17 differ: MuseScore goes from a repeat sign without a beginning back into the section
+before (6, trios mostly), plays endings in other passes than their numbers say (8), goes on to the trio after a da capo
+without a Fine, or knows no "M.D.C." (2). One rondo (sq10490761) doesn't say how to come back to its theme.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ import argparse
 import copy
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +51,11 @@ class Row(NamedTuple):
     theirs: float | None
     signs: str
 
+    @property
+    def fits(self) -> bool:
+        """Whether both play as long, within the tolerance."""
+        return self.theirs is not None and abs(self.ours - self.theirs) <= TOLERANCE * self.theirs
+
 
 def rows(path: Path, program: str, folder: Path) -> list[Row]:
     """The movements of one file that have anything to unfold."""
@@ -58,6 +70,13 @@ def rows(path: Path, program: str, folder: Path) -> list[Row]:
             ours = _length(notation.read(piece))
             found.append(Row(f"{path.name} {number}/{len(edges) - 1}", ours, _musescore(piece, program), signs))
     return found
+
+
+def whole(path: Path, program: str, folder: Path) -> Row:
+    """A file as it is."""
+    piece = folder / path.name
+    shutil.copyfile(path, piece)
+    return Row(path.name, _length(notation.read(piece)), _musescore(piece, program), "")
 
 
 def _signs(score: Score, first: int, end: int) -> str:
@@ -95,17 +114,25 @@ def _cut(path: Path, first: int, end: int) -> bytes:
                 measure.insert(0, attributes)
             if not first <= index < end:
                 part.remove(measure)
-        if any(sound.get("fine") for sound in part.iter("sound")):
-            _say_fine(part)
+        _say_jumps(part)
     return bytes(lxml.etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
-def _say_fine(part: Any) -> None:
+def _say_jumps(part: Any) -> None:
+    """Make the words of jumps say what <sound> says."""
+    said = {name for sound in part.iter("sound") for name in sound.attrib}
     for direction in part.iter("direction"):
-        sound, words = direction.find("sound"), direction.find("direction-type/words")
-        if sound is not None and words is not None:
-            for attribute, text in (("dacapo", "D.C. al Fine"), ("dalsegno", "D.S. al Fine")):
-                words.text = text if sound.get(attribute) else words.text
+        sound, words = direction.find("sound"), direction.findall("direction-type/words")
+        if sound is None or not words:
+            continue
+        coda = "tocoda" in said and ("fine" not in said or any("coda" in (w.text or "").lower() for w in words))
+        goal = " al Coda" if coda else " al Fine" if "fine" in said else ""
+        texts = {"dacapo": f"D.C.{goal}", "dalsegno": f"D.S.{goal}", "tocoda": "To Coda", "fine": "Fine"}
+        text = next((text for name, text in texts.items() if sound.get(name)), None)
+        if text is not None:
+            words[0].text = text
+            for more in words[1:]:
+                more.text = ""
 
 
 def _length(score: Score) -> float:
@@ -148,24 +175,34 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="how many files to draw")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--program", default="mscore3", help="MuseScore's program")
+    parser.add_argument("--whole", action="store_true", help="compare the files as they are, too")
     options = parser.parse_args()
     files = [p for folder in options.folders for p in (sorted(folder.rglob("*")) if folder.is_dir() else [folder])]
     files = [path for path in files if path.suffix in SUFFIXES]
     files = [path for path in files if any(sign in xml_bytes(path) for sign in SIGNS)]
     drawn = sorted(random.Random(options.seed).sample(files, min(options.count, len(files))))
-    good = count = 0
+    good = count = same = explained = 0
     with tempfile.TemporaryDirectory() as folder:
         for path in drawn:
-            for row in rows(path, options.program, Path(folder)):
-                fits = row.theirs is not None and abs(row.ours - row.theirs) <= TOLERANCE * row.theirs
-                good, count = good + fits, count + 1
-                if not fits:
+            found = rows(path, options.program, Path(folder))
+            good, count = good + sum(row.fits for row in found), count + len(found)
+            for row in found:
+                if not row.fits:
                     sys.stdout.write(f"{row.name}: {row.ours:g} quarters, MuseScore {row.theirs}: {row.signs}\n")
                     sys.stdout.flush()
+            if options.whole and whole(path, options.program, Path(folder)).fits:
+                same += 1
+            else:
+                explained += all(row.fits for row in found)
     sys.stdout.write(
         f"{len(drawn)} files, {count} movements with repeats: {good} as long as MuseScore's within 1 % "
         f"({100 * good / max(count, 1):.1f} %)\n"
     )
+    if options.whole:
+        sys.stdout.write(
+            f"files as they are: {same} of {len(drawn)}; of the {len(drawn) - same} others, {explained} agree in every "
+            "movement once they are cut and their words say what <sound> says\n"
+        )
 
 
 if __name__ == "__main__":

@@ -250,3 +250,29 @@ def test_whatever_is_cut_or_changed_raises_input_error_alone() -> None:
             continue
         assert all(note.duration >= 0 for note in score.notes)
         unfold(score)
+
+
+PARTS = "X:1\nP:{}\nM:4/4\nL:1/4\nK:C\n"
+
+
+def test_parts_are_played_in_the_order_of_the_header() -> None:
+    body = "P:A\nCDEF|\nP:B\n|:GABc:|\nP:C\nc4|\n"
+    assert abc.parse(PARTS.format("A2.B(AC)3") + body).order == [0, 0, 1, 1, 0, 2, 0, 2, 0, 2]
+    assert abc.parse(PARTS.format("AC % B is left out") + body).order == [0, 2]
+    assert abc.parse(PARTS.format("ABD") + body).order is None
+    assert abc.parse(PARTS.format("AB") + "[P:A]CDEF|[P:B]GABc|").order == [0, 1]
+
+
+def test_parts_of_one_tune_in_a_book() -> None:
+    pickup = PARTS.format("BA") + "c|\nP:A\nCDEF|\nP:B\nGABc|\n"
+    score = abc.parse(f"X:1\nM:4/4\nL:1/4\nK:C\n|:CDEF:|\n\n{pickup}\n")
+    assert score.order == [0, 0, 1, 3, 2] == unfold(score)
+
+
+def test_endless_parts_are_refused() -> None:
+    with pytest.raises(InputError, match="parts"):
+        abc.parse(PARTS.format("(((A99)99)99)99") + "P:A\nC|\n")
+
+
+def test_a_coda_sign_behind_notes_is_where_to_leave() -> None:
+    assert unfold(tune('C8|D8!coda!|E8|F8"_D.C."|!coda!G8|')) == [0, 1, 2, 3, 0, 1, 4]

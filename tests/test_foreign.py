@@ -229,3 +229,52 @@ def test_a_crash_or_hang_of_verovio_is_told(program: str, tmp_path: Path, monkey
 
 def test_musicxml_is_still_musicxml() -> None:
     assert notation.read(DATA / "notation-24a-grace-notes.xml").notes
+
+
+def section(name: str, *inside: str, kind: str = "section") -> str:
+    return f'<{kind} xml:id="{name}" n="{name[1:]}">{"".join(inside) or layer(note("c", "1"))}</{kind}>'
+
+
+def expansion(*names: str, more: str = "") -> str:
+    return f'<expansion plist="{" ".join("#" + name for name in names)}" {more}/>'
+
+
+ENDINGS = (section("A1", layer(note("c", "1"), right="rptend"), kind="ending"), section("A2", kind="ending"))
+
+
+def test_expansions_say_the_order_of_playing() -> None:
+    lists = expansion("A", "A2", "B", more='type="norep"') + expansion("A", "A1", "A", "A2", "B", "A", "A2")
+    score = mei.parse(document(lists, section("A"), *ENDINGS, section("B")))
+    assert score.order == [0, 1, 0, 2, 3, 0, 2] == unfold(score)
+    assert mei.parse(document(section("A"), *ENDINGS)).order is None
+    both, minimal = expansion("A", "A"), expansion("A", more='type="norep"')
+    choice = f"<choice><orig>{both}</orig><reg>{minimal}</reg></choice>"
+    assert mei.parse(document(choice, section("A"))).order == [0, 0]
+
+
+def test_expansions_in_expansions(tmp_path: Path) -> None:
+    inner = section("B", expansion("C", "D", "C"), section("C"), section("D"))
+    data = document(expansion("A", "B", "A"), section("A"), inner)
+    assert mei.parse(data).order == [0, 1, 2, 1, 0]
+    (tmp_path / "score.mei").write_bytes(data)
+    assert notation.read(tmp_path / "score.mei").order == [0, 1, 2, 1, 0]
+    alone = document(section("A", layer(note("c", "1"), right="rptend")), inner)
+    assert mei.parse(alone).order == [0, 0, 1, 2, 1]
+    whole = document(section("A", expansion("B", "B"), section("B", expansion("C", "C"), section("C"))))
+    assert mei.parse(whole).order == [0, 0, 0, 0]
+    named = expansion("A", "B", more='xml:id="one"') + expansion("one", "one", "A", more='xml:id="two"')
+    data = document(named.replace('xml:id="one"', 'xml:id="one" type="x"'), section("A"), section("B"))
+    assert mei.parse(data).order == [0, 1, 0, 1, 0]
+
+
+def test_expansions_that_lead_nowhere_are_not_followed() -> None:
+    assert mei.parse(document(expansion("A", "X"), section("A"))).order is None
+    assert mei.parse(document(expansion("one", more='xml:id="one"'), section("A"))).order is None
+
+
+def test_endless_expansions_are_refused() -> None:
+    inside = layer(note("c", "1"))
+    for number in range(20):
+        inside = section(f"S{number}", expansion(*[f"S{number - 1}"] * 3) if number else "", inside)
+    with pytest.raises(InputError, match="expansion"):
+        mei.parse(document(inside))

@@ -309,6 +309,32 @@ def test_an_expansion_list_that_names_what_is_not_there_is_no_order() -> None:
     assert one("*>[A,B]", "*>A", "=1", "1c", "==").order is None
 
 
+def sections(*lists: str) -> list[int] | None:
+    """The order of A, its endings A1 and A2, and B, one measure each."""
+    labels = [f"*>{name}\n={number}\n1c" for number, name in enumerate(("A", "A1", "A2", "B"), 1)]
+    return one("*M4/4", *lists, *labels, "==").order
+
+
+def test_versions_of_the_expansion_list() -> None:
+    assert sections("*>norep[A,A2,B]", "*>[A,A1,A,A2,B]") == [0, 1, 0, 2, 3]
+    assert sections("*>[A,A1,A,A2,B]", "*>[A,A2,B]") == [0, 1, 0, 2, 3]
+    assert sections("*>norep[A,A2,B]") is None
+    assert sections("*>[[A,A1],[A,A2],B]") == [0, 1, 0, 2, 3]
+
+
+def test_an_expansion_list_that_forgets_measures_is_no_order() -> None:
+    assert sections("*>[A,A,B]") is None
+
+
+def test_expansion_lists_one_after_the_other() -> None:
+    score = one("*>[A,A]", "*>A", "=1", "1c", "*>[B,C,B,C]", "*>B", "=2", "1c", "*>C", "=3", "1d", "==")
+    assert score.order == [0, 0, 1, 2, 1, 2]
+
+
+def test_a_label_that_no_expansion_list_names_begins_no_section() -> None:
+    assert one("*>[A,A]", "*>A", "=1", "1c", "*>X", "=2", "1d", "==").order == [0, 1, 0, 1]
+
+
 def test_endless_expansion_is_refused() -> None:
     with pytest.raises(InputError, match="50000"):
         one(f"*>[{','.join(['A'] * 25_001)}]", "*>A", "=1", "1c", "=2", "1d", "==")

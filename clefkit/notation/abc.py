@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from clefkit.errors import InputError
@@ -16,7 +17,7 @@ from clefkit.notation import words
 from clefkit.notation.abc_voice import CODE, MOST_NOTES, Tune, Voice
 from clefkit.notation.kern import text_of
 from clefkit.notation.model import Dynamic, Fermata, Key, Measure, Part, Score, Slur, Tempo, Text, Wedge
-from clefkit.notation.unfold import MOST_MEASURES
+from clefkit.notation.unfold import MOST_MEASURES, walk
 
 FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])(.*)")
 MIDI = re.compile(r"(?:%%|I:)\s*MIDI\s+(program|transpose)\s+(?:\d+\s+(?=\d))?(-?\d{1,3})\b")
@@ -44,6 +45,8 @@ def parse(text: str) -> Score:
         book.add(_TuneReader(header, lines, len(book.parts)))
     if not book.score.notes:
         raise InputError("no tune with notes in this file: an ABC tune begins with X: and its notes stand behind K:")
+    if any(names for _, names in book.sections):
+        book.score.order = book.order()
     return book.score
 
 
@@ -130,6 +133,10 @@ class _TuneReader:
             self._setting(name, text, self._voice() if body else None)
         elif name == "V":
             self._switch(text, body=body)
+        elif name == "P" and body:
+            self._voice().section(text.strip())
+        elif name == "P":
+            self.tune.played = fields.parts(text)
         elif name == "U":
             symbol = SYMBOL.match(text)
             if symbol:
@@ -188,7 +195,7 @@ class _TuneReader:
             inline = found["field"]
             if inline is None:
                 self._voice().code(found)
-            elif inline[1] in "MLKQV":
+            elif inline[1] in "MLKQVP":
                 self._field(inline[1], inline[3:-1], body=True)
 
 
@@ -199,6 +206,7 @@ class _Book:
         self.score = Score([], [], [])
         self.parts = self.score.parts
         self.end = Fraction(0)
+        self.sections: list[tuple[dict[str, range], list[str]]] = []  # of each tune, and those that it plays
 
     def add(self, reader: _TuneReader) -> None:
         """Put a tune behind the others."""
@@ -212,6 +220,7 @@ class _Book:
         first = len(score.measures)
         starts = self._measures(measures, first)
         last = len(starts) - 1
+        self._section(tune, first)
 
         def at(place: int, cursor: Fraction) -> Fraction:
             return starts[min(place, last)] + cursor
@@ -236,6 +245,31 @@ class _Book:
         )
         if not score.title:
             score.title, score.composer = reader.title, reader.composer
+
+    def _section(self, tune: Tune, first: int) -> None:
+        """The sections of the tune that was laid down last, which begins at `first`; what has no name comes first.
+
+        A tune that says no order, or one with names that it doesn't have, is one section.
+        """
+        end = len(self.score.measures)
+        begins = sorted((first + place, name) for name, place in tune.sections.items() if first + place < end)
+        edges = [first, *(place for place, _ in begins), end]
+        names = ["", *(name for _, name in begins)]
+        sections = {name: range(*edge) for name, edge in zip(names, pairwise(edges), strict=True)}
+        follows = bool(tune.played) and sections.keys() >= set(tune.played)
+        self.sections.append((sections, ["", *tune.played]) if follows else ({"": range(first, end)}, []))
+
+    def order(self) -> list[int]:
+        """The order of playing, as P: says it. In each section its own repeats are played.
+
+        raises: InputError when that is more than 50,000 measures
+        """
+        order: list[int] = []
+        for sections, names in self.sections:
+            for name in names or sections:
+                places = sections[name]
+                order += walk(self.score.measures, places.start, places.stop, MOST_MEASURES - len(order))
+        return order
 
     def _seat(self, reader: _TuneReader) -> None:
         """Parts for the voices of a tune; the first tune that names one gives the name."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from clefkit.errors import InputError
 from clefkit.notation.model import Clef
 from clefkit.notation.numbers import TEMPO_RANGE
+from clefkit.notation.unfold import MOST_MEASURES
 
 FIFTHS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
 MODES = {
@@ -25,6 +27,7 @@ SIGNS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 KEY = re.compile(r"\s*([A-G])([#b]?)\s*([A-Za-z]*)")
 SIGNED = re.compile(r"(\^\^?|__?|=)([A-Ga-g])(?![a-z])")
 METER = re.compile(r"\(?(\d{1,3}(?:\s*\+\s*\d{1,3}){0,9})\)?\s*/\s*(\d{1,3})")
+PARTS = re.compile(r"[A-Za-z()]|\d{1,2}")
 LENGTH = re.compile(r"(\d{1,3})\s*/\s*(\d{1,3})")
 TEMPO = re.compile(r"((?:\d{1,3}/\d{1,3}\s*)+)=\s*(\d{1,4}(?:\.\d{1,3})?)")
 OLD_TEMPO = re.compile(r"(?:(C)(\d?)\s*=\s*)?(\d{1,4})\Z")
@@ -93,6 +96,29 @@ def meter(text: str, settings: Settings) -> None:
         settings.meter = (beats, int(found[2])) if beats else settings.meter
     elif text.lower().startswith("none") or not text:
         settings.meter = None
+
+
+def parts(text: str) -> list[str]:
+    """P: in a header, "A2.B(AC)3": the names of the parts in the order of playing.
+
+    raises: InputError when they are more than 50,000
+    """
+    groups: list[list[str]] = [[]]
+    last: list[str] = []  # what a number repeats
+    for mark in PARTS.findall(text):
+        if mark == "(":
+            groups.append([])
+            continue
+        if mark == ")":
+            last = groups.pop() if len(groups) > 1 else []
+        elif mark.isdecimal():
+            last = last * (int(mark) - 1)
+        else:
+            last = [mark]
+        groups[-1] += last
+        if len(groups[-1]) > MOST_MEASURES:
+            raise InputError(f"parts (P:) that play more than {MOST_MEASURES} measures")
+    return [name for group in groups for name in group]
 
 
 def unit(settings: Settings) -> Fraction:

@@ -60,7 +60,10 @@ MOST_NOTES = 1_000_000
 
 @dataclass(slots=True)
 class Tune:
-    """What was found so far of one tune. Places are (measure, quarters from its start); parts count from 0."""
+    """What was found so far of one tune. Places are (measure, quarters from its start); parts count from 0.
+
+    played: names of sections in the order of playing (P:), if the tune says it; sections: where each begins
+    """
 
     measures: list[Measure] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -71,6 +74,8 @@ class Tune:
     wedges: list[tuple[int, Fraction, int, Fraction, int, bool]] = field(default_factory=list)
     fermatas: list[tuple[int, Fraction, Fraction, int]] = field(default_factory=list)
     slurs: list[tuple[str, str]] = field(default_factory=list)
+    played: list[str] = field(default_factory=list)
+    sections: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -129,6 +134,10 @@ class Voice:
                 raise InputError(f"a tune of more than {MOST_MEASURES} measures, more than we read")
             measures.append(Measure("", len(measures), time=self.settings.meter or (4, 4)))
         return measures[self.place]
+
+    def section(self, name: str) -> None:
+        """A section of the tune begins (P:), with the next measure when anything stands in this one."""
+        self.tune.sections.setdefault(name, self.place + self.filled)
 
     def new_meter(self) -> None:
         """The meter has changed."""
@@ -202,13 +211,10 @@ class Voice:
                 self._jump(words.jump(said))
 
     def _jump(self, jump: words.Jump | None) -> None:
-        if jump is None:
-            return
-        measure = self._reach()
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        measure.dal_segno = measure.dal_segno or ("segno" if jump.dal_segno else "")
-        measure.to_coda = measure.to_coda or ("coda" if jump.to_coda else "")
+        """Note down a jump. A coda sign behind notes is the one to leave at."""
+        if jump is not None:
+            late = jump.coda and self.cursor > 0
+            (words.Jump(to_coda=True) if late else jump).mark(self._reach())
 
     def _decoration(self, found: re.Match[str]) -> None:
         self._decorate(found["decoration"][1:-1])
@@ -226,8 +232,10 @@ class Voice:
             self._end_wedge()
             grows = WEDGES[name]
             self.wedge = None if grows is None else (self.place, self.cursor, grows)
-        elif name in ("segno", "coda"):
-            setattr(self._reach(), name, name)
+        elif name == "segno":
+            self._reach().segno = name
+        elif name == "coda":
+            self._jump(words.Jump(coda=True))
         elif name in ("D.C.", "D.S.", "fine", "dacapo", "dacoda", "D.C.alfine", "D.S.alfine"):
             self._jump(words.jump({"dacapo": "D.C.", "dacoda": "To Coda"}.get(name, name[:4])))
         else:

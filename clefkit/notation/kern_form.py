@@ -1,6 +1,8 @@
 """The measures of a **kern file: barlines, time signatures, section labels and the list that says how they are played.
 
-An expansion list "*>[A,A1,A,A2,B]" names sections that labels "*>A", "*>A1" begin. It goes before repeat signs.
+An expansion list "*>[A,A1,A,A2,B]" names sections that labels "*>A", "*>A1" begin. It goes before repeat signs. Lists
+with a name of their own ("*>norep[A,B]") are other versions and not played; a list further on plays what stands behind
+it. A list that names what is not there, or leaves measures out, is a slip of the pen: then the repeat signs count.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from clefkit.notation.words import Jump
 
 NUMBER = re.compile(r"(\d{1,6})([a-z]?)")
 TIME = re.compile(r"\*M(\d{1,3}(?:\+\d{1,3}){0,9})/(\d{1,3})(?:%(\d{1,3}))?\Z")
-LIST = re.compile(r"\*>\s*\[([^\]]*)\]")
+LIST = re.compile(r"\*>([^\[]*)\[(.*)\]")
 LABEL = re.compile(r"\*>([^\[\],]{1,99})\Z")
 ENDING = re.compile(r"(.*\D)(\d{1,2})\Z")
 MOST_PASSES = 32
@@ -29,7 +31,8 @@ class Form:
         self.labels: list[tuple[str, int]] = []
         self.label = ""  # found inside a measure: waits for a barline or the next note
         self.time = (4, 4)
-        self.listed: list[str] | None = None
+        self.listed: dict[int, list[str]] = {}  # how many labels stand before a list -> the names in it
+        self.named: set[str] = set()  # in any version
         self.unnumbered = True  # the first measure, until a barline tells its number
         self.full = False  # whether something stands in the last measure
 
@@ -60,7 +63,10 @@ class Form:
             return False
         listed, label = LIST.match(text), LABEL.match(text)
         if listed is not None:
-            self.listed = [name.strip() for name in listed[1].split(",") if name.strip()]
+            names = [name.strip() for name in re.split(r"[\[\],]", listed[2]) if name.strip()]
+            self.named.update(names)
+            if not listed[1].strip():
+                self.listed.setdefault(len(self.labels), names)
         elif label is not None and now == self.current.onset:
             self._begin_section(label[1].strip())
         elif label is not None:
@@ -132,11 +138,7 @@ class Form:
 
     def jump(self, jump: Jump) -> None:
         """Words that send the player somewhere else."""
-        measure = self.current
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        measure.dal_segno = measure.dal_segno or ("segno" if jump.dal_segno else "")
-        measure.to_coda = measure.to_coda or ("coda" if jump.to_coda else "")
+        jump.mark(self.current)
 
     def finish(self, now: Fraction) -> list[int] | None:
         """Close the last measure. returns: the order of playing that the file lists, or None
@@ -149,15 +151,25 @@ class Form:
             self.labels = [label for label in self.labels if label[1] < dropped.index]
         if self.unnumbered:
             self._count()
-        places = [place for _, place in self.labels] + [len(self.measures)]
-        ranges = {name: range(place, places[i + 1]) for i, (name, place) in reversed(list(enumerate(self.labels)))}
-        self._brackets(ranges)
-        if not self.listed or not all(name in ranges for name in self.listed):
+        named = [name for names in self.listed.values() for name in names]
+        sections = self._sections()
+        self._brackets(sections)
+        if not named or not all(name in sections for name in named):
             return None
-        if sum(len(ranges[name]) for name in self.listed) > MOST_MEASURES:
+        if sum(len(sections[name]) for name in named) > MOST_MEASURES:
             raise InputError(f"an expansion list that plays more than {MOST_MEASURES} measures")
-        before = list(range(places[0]))
-        return before + [place for name in self.listed for place in ranges[name]]
+        before = list(range(min(places.start for places in sections.values())))
+        order = before + [place for name in named for place in sections[name]]
+        return order if set(order) == set(range(len(self.measures))) else None
+
+    def _sections(self) -> dict[str, range]:
+        """The measures of each section. Where there are lists, labels that none of them names are only for endings."""
+        labels = self.labels
+        if self.named:
+            bases = {name: found[1] for name, _ in labels if (found := ENDING.match(name))}
+            labels = [label for label in labels if {label[0], bases.get(label[0])} & self.named]
+        places = [place for _, place in labels] + [len(self.measures)]
+        return {name: range(place, places[i + 1]) for i, (name, place) in reversed(list(enumerate(labels)))}
 
     def _count(self) -> None:
         """No barline has a number: count from 1, or from 0 when the first measure is a pickup."""
@@ -168,12 +180,12 @@ class Form:
             if measure.number.isdecimal():
                 measure.number = str(int(measure.number) + shift)
 
-    def _brackets(self, ranges: dict[str, range]) -> None:
+    def _brackets(self, sections: dict[str, range]) -> None:
         """Sections "A1" and "A2" behind a section "A" are its endings; a later one lasts as long as the first."""
-        for name, places in ranges.items():
+        for name, places in sections.items():
             found = ENDING.match(name)
-            if found is None or found[1] not in ranges or not 1 <= int(found[2]) <= MOST_PASSES:
+            if found is None or found[1] not in sections or not 1 <= int(found[2]) <= MOST_PASSES:
                 continue
-            first = ranges.get(found[1] + "1", places)
+            first = sections.get(found[1] + "1", places)
             for place in places[: max(len(first), 1)]:
                 self.measures[place].endings |= {int(found[2])}

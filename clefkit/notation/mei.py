@@ -1,7 +1,8 @@
 """MEI, as verovio writes it, to `Score`.
 
 After the Music Encoding Initiative, "MEI Guidelines 5" (2023), module CMN. Of alternatives (app, choice) the first
-reading or correction counts. Repeats are those of the barlines and endings; lists of expansion are not followed.
+reading or correction counts. The order of playing is that of the lists of expansion (`mei_expansion`), else of the
+barlines and endings.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import lxml.etree
 from clefkit.errors import InputError
 from clefkit.notation import mei_events as events
 from clefkit.notation.container import tree
+from clefkit.notation.mei_expansion import Expansions
 from clefkit.notation.mei_layer import LayerReader, StaffState
 from clefkit.notation.model import Clef, Key, Measure, Note, Part, Score
 from clefkit.notation.numbers import whole
 from clefkit.notation.unfold import MOST_MEASURES
 
-ID = "{http://www.w3.org/XML/1998/namespace}id"
 NAME = "{http://www.music-encoding.org/ns/mei}"
 CHOICES = {"app": ("lem", "rdg"), "choice": ("corr", "reg", "expan", "orig", "sic", "abbr")}
 SIGNATURE = re.compile(r"(\d{1,2})([sf])\Z")
@@ -67,10 +68,12 @@ class Reading:
     open_repeat: bool = False
     sounding: set[str] = field(default_factory=set)
     first_notes: list[int] = field(default_factory=list)
+    expansions: Expansions = field(default_factory=Expansions)
 
     def score(self) -> Score:
         """Everything, once all is read."""
         score = Score(self.parts, self.measures, self.notes, self.title)
+        score.order = self.expansions.order(self.measures)
         score.keys, score.clefs = self.keys, sorted(self.clefs, key=lambda clef: clef.onset)
         events.add_all(events.Context(score, self.places, self.staves, self.sounding), self.waiting)
         return score
@@ -78,6 +81,7 @@ class Reading:
 
 def _walk(element: Any, reading: Reading, passes: frozenset[int]) -> None:
     """Sections, endings and measures in their order."""
+    first = len(reading.measures)
     for child in chosen(element):
         if child.tag == "measure":
             _measure(child, reading, passes)
@@ -90,6 +94,9 @@ def _walk(element: Any, reading: Reading, passes: frozenset[int]) -> None:
             _walk(child, reading, frozenset(n for n in numbers if 1 <= n <= 32))
         elif isinstance(child.tag, str):
             _walk(child, reading, passes)
+    versions = (found for name in CHOICES for found in element.iterfind(f"{name}/*/expansion"))
+    lists = [*element.iterfind("expansion"), *versions]
+    reading.expansions.add(element, range(first, len(reading.measures)), lists)
 
 
 def chosen(element: Any) -> list[Any]:

@@ -159,10 +159,7 @@ def _repeat_mark(_context: Context, element: Any, measure: Measure) -> None:
 
 def _jump(measure: Measure, jump: words.Jump | None) -> None:
     if jump is not None:
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        measure.dal_segno = measure.dal_segno or ("segno" if jump.dal_segno else "")
-        measure.to_coda = measure.to_coda or ("coda" if jump.to_coda else "")
+        jump.mark(measure)
 
 
 def _fermata(context: Context, element: Any, measure: Measure) -> None:

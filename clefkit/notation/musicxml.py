@@ -17,6 +17,7 @@ from clefkit.notation import instruments
 from clefkit.notation.container import xml_bytes
 from clefkit.notation.model import Part, Score
 from clefkit.notation.musicxml_assemble import assemble
+from clefkit.notation.musicxml_barlines import halves
 from clefkit.notation.musicxml_mend import mended
 from clefkit.notation.musicxml_part import Found, PartReader
 from clefkit.notation.numbers import Quarters, common, whole
@@ -43,6 +44,8 @@ def read(path: Path) -> Score:
             raise InputError(f"{fault}: export it again") from error
         reading, faults = _read(meant), [f"{fault}: read as if the end tag stood there"]
     score = assemble(reading.parts, reading.found)
+    if reading.found.heads:
+        halves(score, reading.found)
     score.faults = faults
     score.title = reading.names.get("work-title") or reading.names.get("movement-title", "")
     score.composer = reading.names.get("composer", "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clefkit.notation import words
 from clefkit.notation.numbers import TEMPO_RANGE, number
+from clefkit.notation.words import Jump
 
 if TYPE_CHECKING:
     from clefkit.notation.musicxml_part import PartReader
@@ -67,7 +68,7 @@ def sound(reader: PartReader, element: Any, at: int | None = None) -> None:
     place = (reader.place, at, reader.index)
     if pedal is not None and place not in [found[:3] for found in reader.found.pedals[-1:]]:  # its sign came before it
         reader.found.pedals.append((*place, "up" if pedal in ("no", "0") else "down"))
-    measure = reader.current
+    measure = reader.found.at(reader.place, at)
     measure.segno = element.get("segno", measure.segno)
     measure.coda = element.get("coda", measure.coda)
     measure.to_coda = element.get("tocoda", measure.to_coda)
@@ -124,12 +125,14 @@ def _pedal(reader: PartReader, element: Any, at: int) -> None:
         reader.found.pedals.append((reader.place, at, reader.index, kind))
 
 
-def _segno(reader: PartReader, _element: Any, _at: int) -> None:
-    reader.current.segno = reader.current.segno or "segno"
+def _segno(reader: PartReader, _element: Any, at: int) -> None:
+    measure = reader.found.at(reader.place, at)
+    measure.segno = measure.segno or "segno"
 
 
-def _coda(reader: PartReader, _element: Any, _at: int) -> None:
-    reader.current.coda = reader.current.coda or "coda"
+def _coda(reader: PartReader, _element: Any, at: int) -> None:
+    """Behind notes it is the sign to leave at."""
+    Jump(coda=at == 0, to_coda=at > 0).mark(reader.current)
 
 
 KINDS = {
@@ -144,12 +147,6 @@ KINDS = {
 
 def close_measure(reader: PartReader) -> None:
     """Add the jumps that only words ask for."""
-    measure = reader.current
     for jump in reader.jumps:
-        measure.da_capo |= jump.da_capo
-        measure.fine |= jump.fine
-        if jump.dal_segno:
-            measure.dal_segno = measure.dal_segno or "segno"
-        if jump.to_coda:
-            measure.to_coda = measure.to_coda or "coda"
+        jump.mark(reader.current)
     reader.jumps.clear()

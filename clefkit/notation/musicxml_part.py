@@ -54,6 +54,7 @@ class Found:
     shares: of each measure, by the parts that have a time signature
     onsets: of each note, ticks from the measure's start; the notes get theirs in the end
     bar_fermatas: the place None is the end of the measure
+    heads: measure index -> where a repeat sign cuts it, and the measure before the sign
     cues_sound: whether <cue> only means small
     """
 
@@ -76,6 +77,7 @@ class Found:
     bar_fermatas: list[tuple[int, int | None, int]] = field(default_factory=list)
     swings: list[tuple[int, int, Fraction, float]] = field(default_factory=list)
     open_endings: set[tuple[int, frozenset[int]]] = field(default_factory=set)
+    heads: dict[int, tuple[int, Measure]] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     cues_sound: bool = False
 
@@ -84,6 +86,11 @@ class Found:
         exact = quarters * self.quarters.ticks
         self.finer = common(self.finer, exact.denominator)
         return int(exact)
+
+    def at(self, place: int, at: int) -> Measure:
+        """The measure, or the part before the repeat sign that cuts it."""
+        head = self.heads.get(place)
+        return head[1] if head is not None and at < head[0] else self.measures[place]
 
 
 def _velocity(loudness: str) -> int | None:

@@ -1,19 +1,23 @@
 """The order in which measures are played: repeats, endings, D.C., D.S., Fine and Coda.
 
 A repeat sign without a beginning goes back to the end of the section before it, or to the start of the movement. After
-a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. A file may hold
-several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
+a D.C. or D.S. repeats are not played again and of several endings only the last is, as players do. Of two coda signs
+without "To Coda" the first is where to leave, and a minuet whose Fine is missing ends before its trio (`_ends`). A file
+may hold several movements; a new one begins where the measure numbers start again, and no jump leaves its movement.
+Where they go on, a da capo from a trio goes back to the start of its minuet (`_minuet`).
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
 from clefkit.errors import InputError
+from clefkit.notation import words
 from clefkit.notation.model import Measure, Score
 
 MOST_MEASURES = 50_000
@@ -27,10 +31,31 @@ def unfold(score: Score) -> list[int]:
     if score.order is not None:
         return score.order
     edges = [*movements(score), len(score.measures)]
+    headings = Headings(_headed(score, words.MINUET), _headed(score, words.TRIO))
     order: list[int] = []
     for first, end in pairwise(edges):
-        order += _Player(score.measures, first, end).play(MOST_MEASURES - len(order))
+        order += walk(score.measures, first, end, MOST_MEASURES - len(order), headings)
     return order
+
+
+class Headings(NamedTuple):
+    """Indices of the measures with which minuets (or scherzos) and trios begin, as words over them say."""
+
+    minuets: list[int]
+    trios: list[int]
+
+
+def _headed(score: Score, heading: re.Pattern[str]) -> list[int]:
+    starts = [measure.onset for measure in score.measures]
+    return [bisect_right(starts, text.onset) - 1 for text in score.texts if heading.search(text.text)]
+
+
+def walk(measures: list[Measure], first: int, end: int, most: int, headings: Headings | None = None) -> list[int]:
+    """The order in which measures[first:end] are played when nothing else is there.
+
+    raises: InputError when that is more than `most` measures
+    """
+    return _Player(measures, first, end, headings or Headings([], [])).play(most)
 
 
 class Visit(NamedTuple):
@@ -93,7 +118,7 @@ class _Player:
     replay_until: while measures up to this index come for the second time after a jump, repeats are not played
     """
 
-    def __init__(self, measures: list[Measure], first: int, end: int) -> None:
+    def __init__(self, measures: list[Measure], first: int, end: int, headings: Headings) -> None:
         self.measures = measures
         self.first = first
         self.end = end
@@ -102,6 +127,8 @@ class _Player:
         self.fired: set[int] = set()
         self.jumps = {m.index for m in measures[first:end] if m.da_capo or m.dal_segno}
         self.brackets = _brackets(measures, first, end)
+        self.headings = headings
+        self.ends = _ends(measures[first:end], headings)
 
     def play(self, most: int) -> list[int]:
         """The order of playing, at most `most` measures long."""
@@ -121,8 +148,6 @@ class _Player:
             order.append(place)
             if len(order) > most:
                 raise InputError(f"repeats that play more than {MOST_MEASURES} measures: check the repeat signs")
-            if self.replay_until >= 0 and measure.fine and self.fired == self.jumps:
-                break
             place = self._next(measure)
         return order
 
@@ -131,6 +156,17 @@ class _Player:
         self.replay_until = -1
         if place in self.brackets:
             self.sections[-1][1] = self.brackets[place].last
+
+    def _behind_fine(self) -> int:
+        """After a Fine: what follows the jump when another jump or movement is to come, else a coda, else the end."""
+        goes_on = self._minuet(self.replay_until) > self.first
+        if goes_on or self.replay_until < max(self.jumps):
+            place = self.replay_until + 1
+        else:
+            place = next((m.index for m in self.measures[self.replay_until + 1 : self.end] if m.coda), self.end)
+        self.replay_until = -1
+        self.sections = [[place, 1]]  # a repeat sign without a beginning goes back to here from now on
+        return place
 
     def _skips(self, measure: Measure, *, falls_through: bool) -> bool:
         """Whether this pass leaves out a measure under a bracket.
@@ -143,18 +179,20 @@ class _Player:
         number = self.sections[-1][1]
         if self.replay_until >= 0:
             number = run.again
-        elif run.closes and number not in run.numbers and not run.goes_on:
+        elif run.closes and number not in run.until and not run.goes_on:
             number = run.last
         elif not run.closes and not run.inside:
             return False
-        elif run.closes and falls_through and measure.index > run.first and number < min(measure.endings):
+        elif run.closes and falls_through and run.is_over(number, measure.index) and number < min(measure.endings):
             self.sections[-1][1] = number = min(measure.endings)  # no sign sends us back, so the next bracket is next
         return number not in measure.endings
 
     def _next(self, measure: Measure) -> int:
         """Where to go after a measure that was played."""
         replaying = self.replay_until >= 0
-        if replaying and measure.to_coda:
+        if replaying and measure.index in self.ends.fines:
+            return self._behind_fine()
+        if replaying and measure.index in self.ends.leaves:
             coda = self._coda(measure)
             if coda is not None:
                 return coda
@@ -168,7 +206,7 @@ class _Player:
         if measure.index in self.jumps - self.fired:
             self.fired.add(measure.index)
             self.replay_until = measure.index
-            target = self.first if measure.da_capo else self._segno(measure)
+            target = self._minuet(measure.index) if measure.da_capo else self._segno(measure)
             self.sections = [[target, 1]]
             return target
         return self._forward(measure)
@@ -187,6 +225,9 @@ class _Player:
             self.sections.pop()
         self.sections[0] = [after, 1]
 
+    def _minuet(self, jump: int) -> int:
+        return _minuet(self.measures[self.first : self.end], self.headings, jump)
+
     def _segno(self, measure: Measure) -> int:
         signs = [m for m in self.measures[self.first : self.end] if m.segno]
         same = [m for m in signs if m.segno == measure.dal_segno] or signs
@@ -194,16 +235,64 @@ class _Player:
         return (before or same or [self.measures[self.first]])[-1].index
 
     def _coda(self, measure: Measure) -> int | None:
+        """Where the coda begins: at its sign, best behind the jump; without a sign, right behind the jump."""
         signs = [m for m in self.measures[measure.index + 1 : self.end] if m.coda]
         same = [m for m in signs if m.coda == measure.to_coda] or signs
-        behind = [m for m in same if m.index > self.replay_until]
-        return (behind or same)[0].index if same else None
+        found = [m.index for m in same if m.index > self.replay_until] or [m.index for m in same if measure.to_coda]
+        found.append(self.replay_until + 1)
+        return found[0] if found[0] < self.end else None
+
+
+class _Ends(NamedTuple):
+    """Measures after which a player who comes from a jump stops (fines) or goes on with the coda (leaves)."""
+
+    fines: set[int]
+    leaves: set[int]
+
+
+def _ends(movement: list[Measure], headings: Headings) -> _Ends:
+    """What the signs of a movement say, and what players understand when signs are missing.
+
+    Without "To Coda", a coda sign before the last jump is where to leave, if a coda stands behind the jump. Without a
+    Fine, a da capo to a minuet or scherzo stops before its trio.
+    """
+    fines = {m.index for m in movement if m.fine}
+    leaves = {m.index for m in movement if m.to_coda}
+    jump = max((m.index for m in movement if m.da_capo or m.dal_segno), default=-1)
+    if jump < 0 or leaves:
+        return _Ends(fines, leaves)
+    codas = [m.index for m in movement if m.coda]
+    follows = codas[-1:] > [jump] or (not fines and jump < movement[-1].index)
+    if codas and movement[0].index < codas[0] <= jump and follows:
+        return _Ends(fines, {codas[0] - 1})
+    minuet = _minuet(movement, headings, jump)
+    trio = min((place for place in headings.trios if minuet < place <= jump), default=None)
+    if trio is not None and not fines and movement[jump - movement[0].index].da_capo:
+        return _Ends({trio - 1}, leaves)
+    return _Ends(fines, leaves)
+
+
+def _minuet(movement: list[Measure], headings: Headings, jump: int) -> int:
+    """Where a da capo goes back to: the start, or, from a trio, the start of its minuet.
+
+    That is at its heading, else, where another movement stands behind the da capo, where its meter begins.
+    """
+    first = movement[0].index
+    trio = max((place for place in headings.trios if first < place <= jump), default=first)
+    headed = [place for place in headings.minuets if first <= place < trio]
+    if headed:
+        return max(headed)
+    behind = movement[jump - first + 1 :]
+    if not behind or any(measure.coda for measure in behind):
+        return first
+    changes = [now.index for before, now in pairwise(movement[: trio - first]) if now.time != before.time]
+    return max(changes, default=first)
 
 
 class _Run(NamedTuple):
     """Brackets that follow each other.
 
-    first: index of their first measure; numbers: all that are written; last: the highest number
+    first: index of their first measure; until: the last measure of each number; last: the highest number
     again: the one that is played after a jump: that with a Fine, else the last
     closes: whether a repeat sign closes any of them; if not, inside: whether they stand in the middle of a section that
         is repeated
@@ -212,7 +301,7 @@ class _Run(NamedTuple):
     """
 
     first: int
-    numbers: frozenset[int]
+    until: dict[int, int]
     last: int
     again: int
     closes: bool
@@ -223,6 +312,10 @@ class _Run(NamedTuple):
     def passes(self) -> int:
         """How often the section is played."""
         return self.last + self.goes_on
+
+    def is_over(self, number: int, place: int) -> bool:
+        """Whether the brackets of a pass lie before a place."""
+        return self.until.get(number, self.first) < place
 
 
 def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
@@ -242,7 +335,8 @@ def _brackets(measures: list[Measure], first: int, end: int) -> dict[int, _Run]:
 
 def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _Run:
     """before, behind: the movement up to the end of the run and from there on."""
-    numbers = frozenset[int]().union(*(measure.endings for measure in run))
+    until = {number: measure.index for measure in run for number in measure.endings}
+    numbers = frozenset(until)
     closes = any(measure.repeat_times for measure in run)
     sign = next((measure for measure in behind if measure.repeat_start or measure.repeat_times), None)
     inside = not closes and sign is not None and not sign.repeat_start
@@ -250,4 +344,4 @@ def _run(run: list[Measure], before: list[Measure], behind: list[Measure]) -> _R
     leads_on = any(measure.fine for measure in before) or (len(behind) > 0 and not behind[0].repeat_start)
     goes_on = run[-1].repeat_times > max(numbers) or (once and leads_on)
     again = max(next((measure.endings for measure in run if measure.fine), numbers))
-    return _Run(run[0].index, numbers, max(numbers), again, closes, inside, goes_on)
+    return _Run(run[0].index, until, max(numbers), again, closes, inside, goes_on)

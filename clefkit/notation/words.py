@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from clefkit.notation.model import Measure
 
 TEMPO_WORDS = {
     "larghissimo": 24, "grave": 40, "largo": 48, "lento": 54, "larghetto": 62, "adagio": 68, "adagietto": 72,
@@ -22,19 +25,35 @@ LONGEST_TEMPO = 60
 
 DYNAMIC = re.compile(r"(p{1,6}|f{1,6}|m[pf]|sfz?|sffz|sfp|fp|fz|rfz?|pf|n)\Z")
 
-DA_CAPO = re.compile(r"^\W*(d\.\s?c\.?|dc|da capo)(\W|$)", re.IGNORECASE)
-DAL_SEGNO = re.compile(r"^\W*(d\.\s?s\.?|ds|dal segno)(\W|$)", re.IGNORECASE)
+NAMED = r"^\W*(?:(?!senza|ohne|no\b)\w{1,20}\W{1,2}){0,2}?"  # "Menuetto D.C.", "M.D.C."
+DA_CAPO = re.compile(rf"({NAMED}(d\.\s?c\.?|da capo)|^\W*dc)(\W|$)", re.IGNORECASE)
+DAL_SEGNO = re.compile(rf"({NAMED}(d\.\s?s\.?|dal segno)|^\W*ds)(\W|$)", re.IGNORECASE)
 TO_CODA = re.compile(r"^\W*(to coda|(al|alla) coda)\W*$", re.IGNORECASE)
 FINE = re.compile(r"^\W*fine\W*$", re.IGNORECASE)
+CODA = re.compile(r"^\W*coda\W*$", re.IGNORECASE)
+TRIO = re.compile(r"^\W*trio\b", re.IGNORECASE)
+MINUET = re.compile(r"^\W*([ivx]{1,4}\W+)?(tempo di )?(m[ei]nuett?o?|scherzo)\b", re.IGNORECASE)
 
 
 class Jump(NamedTuple):
-    """What a text tells the player to do after the measure."""
+    """What a text says of the order of playing.
+
+    da_capo, dal_segno, to_coda, fine: what the player does after the measure; coda: the coda begins here
+    """
 
     da_capo: bool = False
     dal_segno: bool = False
     to_coda: bool = False
     fine: bool = False
+    coda: bool = False
+
+    def mark(self, measure: Measure) -> None:
+        """Put it down in the measure where the text stands. Labels that are there already are kept."""
+        measure.da_capo |= self.da_capo
+        measure.fine |= self.fine
+        measure.dal_segno = measure.dal_segno or ("segno" if self.dal_segno else "")
+        measure.to_coda = measure.to_coda or ("coda" if self.to_coda else "")
+        measure.coda = measure.coda or ("coda" if self.coda else "")
 
 
 @lru_cache(maxsize=1024)
@@ -46,11 +65,12 @@ def tempo(text: str) -> float | None:
 
 @lru_cache(maxsize=1024)
 def jump(text: str) -> Jump | None:
-    """The jump a text asks for ("D.C. al Fine", "To Coda", "Fine"), or None."""
+    """The jump a text asks for ("D.C. al Fine", "To Coda", "Fine"), or None; "Coda" is where one ends."""
     found = Jump(
         DA_CAPO.search(text) is not None,
         DAL_SEGNO.search(text) is not None,
         TO_CODA.search(text) is not None,
         FINE.search(text) is not None,
+        CODA.search(text) is not None,
     )
     return found if any(found) else None
