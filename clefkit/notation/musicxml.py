@@ -20,7 +20,7 @@ from clefkit.notation.musicxml_assemble import assemble
 from clefkit.notation.musicxml_barlines import halves
 from clefkit.notation.musicxml_mend import mended
 from clefkit.notation.musicxml_part import Found, PartReader
-from clefkit.notation.numbers import Quarters, common, whole
+from clefkit.notation.numbers import common, whole
 
 TAGS = ("score-part", "measure", "part", "work-title", "movement-title", "creator", "software")
 ROOTS = ("score-partwise", "score-timewise")
@@ -115,7 +115,7 @@ class _Reading:
     def __init__(self, ticks: int) -> None:
         self.parts: list[Part] = []
         self.readers: dict[str, PartReader] = {}
-        self.found = Found(Quarters(ticks))
+        self.found = Found(ticks)
         self.names: dict[str, str] = {}  # titles, and creators by what they did
 
     def reader(self, key: str, part_id: str) -> PartReader:

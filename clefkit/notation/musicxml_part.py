@@ -16,7 +16,7 @@ from clefkit.notation import musicxml_notations as notations
 from clefkit.notation.model import Measure, Note, Part, Slur
 from clefkit.notation.musicxml_attributes import MOST_STAVES, attributes
 from clefkit.notation.musicxml_barlines import barline
-from clefkit.notation.numbers import Quarters, common, number, whole
+from clefkit.notation.numbers import Remembered, common, number, whole
 from clefkit.notation.spelling import STEPS
 from clefkit.notation.words import Jump
 
@@ -48,7 +48,7 @@ class Share(NamedTuple):
 class Found:
     """What was read so far. Places are (measure index, ticks from the measure's start).
 
-    quarters: from ticks
+    quarter: so many ticks make one; quarters: from ticks
     finer: so many ticks should each of them be for all times of the file to be whole
     lengths: of the measures, ticks
     shares: of each measure, by the parts that have a time signature
@@ -58,7 +58,8 @@ class Found:
     cues_sound: whether <cue> only means small
     """
 
-    quarters: Quarters
+    quarter: int
+    quarters: Remembered[int, Fraction] = field(init=False)
     finer: int = 1
     measures: list[Measure] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
@@ -81,9 +82,12 @@ class Found:
     ids: set[str] = field(default_factory=set)
     cues_sound: bool = False
 
+    def __post_init__(self) -> None:
+        self.quarters = Remembered(lambda ticks: Fraction(ticks, self.quarter))
+
     def ticks(self, quarters: Fraction) -> int:
         """A time in ticks. When it is no whole number of them, `finer` says so and what is read is of no use."""
-        exact = quarters * self.quarters.ticks
+        exact = quarters * self.quarter
         self.finer = common(self.finer, exact.denominator)
         return int(exact)
 
@@ -127,8 +131,8 @@ class PartReader:
         self.graces: dict[str, list[int]] = {}  # voice -> grace notes that wait for what they lean on
         self.first_note = 0  # of this measure: index into all notes
         self.divisions = Fraction(1)
-        self.durations: dict[str | None, int] = {}  # as written -> ticks, at these divisions
-        self.staffs: dict[str | None, int] = {}  # as written -> number
+        self.durations = Remembered(self._duration)  # as written -> ticks, at these divisions
+        self.staffs = Remembered(self._staff)  # as written -> number
         self.shift: dict[str, tuple[int, int]] = {}  # staff -> semitones and letters from written to sounding
         self.clefs: dict[int, tuple[str, int, int]] = {}
         self.count = 0  # notes in this measure
@@ -141,7 +145,7 @@ class PartReader:
         self.ending: frozenset[int] = frozenset()
         self.ending_start = 0
         self.time: tuple[int, int] = (4, 4)
-        self.signature = 4 * found.quarters.ticks  # how long its measures are
+        self.signature = 4 * found.quarter  # how long its measures are
         self.is_timed = False  # whether this part has said so itself
 
     @property
@@ -182,7 +186,7 @@ class PartReader:
         Programs round, so a 128th more or less than the time signature is the signature. And they fill tuplets with
         rests that are too long: past the signature rests count only when every voice that fills the measure has them.
         """
-        signature, rounding = self.signature, self.found.quarters.ticks // ROUNDING
+        signature, rounding = self.signature, self.found.quarter // ROUNDING
         if furthest < signature - rounding or self.sounds_until > signature + rounding:
             return furthest
         full = min((end for end in self.voice_ends.values() if end >= signature - rounding), default=signature)
@@ -198,24 +202,20 @@ class PartReader:
 
     def backup(self, element: Any) -> None:
         """Move the cursor back, not past the start of the measure."""
-        self.cursor = max(self.cursor - self._duration(element.findtext("duration")), 0)
+        self.cursor = max(self.cursor - self.durations[element.findtext("duration")], 0)
 
     def forward(self, element: Any) -> None:
         """Move the cursor on."""
-        self.cursor += self._duration(element.findtext("duration"))
+        self.cursor += self.durations[element.findtext("duration")]
 
     def _duration(self, written: str | None) -> int:
-        ticks = self.durations.get(written)
-        if ticks is None:
-            quarters = max(number(written) or Fraction(0), Fraction(0)) / self.divisions
-            ticks = self.durations[written] = self.found.ticks(quarters)
-        return ticks
+        return self.found.ticks(max(number(written) or Fraction(0), Fraction(0)) / self.divisions)
 
     def note(self, element: Any) -> None:
         """A note or a rest: the cursor moves by it, and what sounds is kept."""
         children = {child.tag: child for child in element}
         grace, length = children.get("grace"), children.get("duration")
-        duration = 0 if grace is not None or length is None else self._duration(length.text)
+        duration = 0 if grace is not None or length is None else self.durations[length.text]
         voice = (children["voice"].text or "1").strip() if "voice" in children else "1"
         attached: list[Any] = []
         if "notations" in children:
@@ -256,7 +256,7 @@ class PartReader:
         if loudness is not None:
             note.velocity = _velocity(loudness)
         if "staff" in children:
-            note.staff = self._staff(children["staff"].text)
+            note.staff = self.staffs[children["staff"].text]
         if attached:
             notations.of_note(self, note, onset, attached)
         if "tie" in children:
@@ -265,10 +265,8 @@ class PartReader:
         self.found.onsets.append(onset)
 
     def _staff(self, written: str | None) -> int:
-        staff = self.staffs.get(written)
-        if staff is None:
-            staff = self.staffs[written] = min(whole(written) or 1, MOST_STAVES)
-            self.part.staves = max(self.part.staves, staff)
+        staff = min(whole(written) or 1, MOST_STAVES)
+        self.part.staves = max(self.part.staves, staff)
         return staff
 
     def _grace(self, note: Note, element: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -39,6 +39,11 @@ class _Way:
     of: dict[int, list[Visit]]
     edges: list[Fraction]
 
+    @property
+    def is_straight(self) -> bool:
+        """Whether each measure is played once, in the order of writing."""
+        return len(self.visits) == len(self.edges) and not any(visit.leaps for visit in self.visits)
+
     def measure(self, onset: Fraction) -> int:
         """The measure in which a written time is."""
         return max(bisect_right(self.edges, onset) - 1, 0)
@@ -49,9 +54,12 @@ def unfolded(score: Score) -> Score:
 
     In the n-th visit of a measure the ids of its notes have "@n" behind them (n from 2). Ties, slurs, hairpins and
     pedals end at a jump; tempo, key, clefs, swing and dynamics are said again behind it when they were others before.
+    Where there is no jump, the notes and all else but the measures are those of `score`, not copies.
     raises: InputError when that is more than 50,000 measures
     """
     way = _way(score)
+    if way.is_straight:
+        return replace(score, measures=_measures(way), order=None)
     played = Score(score.parts, _measures(way), _notes(way), score.title, score.composer)
     played.slurs = list(_slurs(way))
     played.texts = list(_moved(way, score.texts))
