@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -99,3 +100,11 @@ def test_a_folder_is_told_apart_from_a_file(shell: Shell, tmp_path: Path) -> Non
     done = shell("clefkit render scores", CLEFKIT_SOUNDFONT="TimGM6mb")
     assert done.returncode == 1
     assert "a folder" in done.stderr
+
+
+def test_a_fault_that_is_mended_is_told_and_recorded(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "a.musicxml").write_text(SCORE.replace("&secret;", "Violin").replace("</measure>", ""))
+    done = shell("clefkit render a.musicxml", CLEFKIT_SOUNDFONT="TimGM6mb")
+    assert (done.returncode, done.stdout) == (0, "a.wav\n")
+    assert "a.musicxml: damaged XML in line 1" in done.stderr
+    assert "end tag" in json.loads((tmp_path / "a.wav.json").read_text())["faults"][0]
