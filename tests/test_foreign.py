@@ -278,3 +278,12 @@ def test_endless_expansions_are_refused() -> None:
         inside = section(f"S{number}", expansion(*[f"S{number - 1}"] * 3) if number else "", inside)
     with pytest.raises(InputError, match="expansion"):
         mei.parse(document(inside))
+
+
+def test_lists_that_name_each_other_without_end_are_not_followed() -> None:
+    for times, count in ((1, 3000), (2, 40)):
+        chain = "".join(
+            expansion(*[f"e{number + 1}"] * times, more=f'xml:id="e{number}"') for number in range(count)
+        )  # fmt: skip
+        last = expansion("A", more=f'xml:id="e{count}"')
+        assert mei.parse(document(chain, last, section("A"))).order is None

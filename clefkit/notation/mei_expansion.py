@@ -14,6 +14,8 @@ from clefkit.notation.mei_layer import ID
 from clefkit.notation.model import Measure
 from clefkit.notation.unfold import MOST_MEASURES, walk
 
+MOST_NESTED = 64
+
 
 class Expansions:
     """Collects the sections of a score and their lists."""
@@ -54,7 +56,7 @@ class Expansions:
         found: list[range] = []
         for item in self.named[name]:
             more = [self.places[item]] if item in self.places else []
-            if item in self.named and item not in within | {name}:
+            if item in self.named and item not in within | {name} and len(within) < MOST_NESTED:
                 more = self._sections(item, within | {name})
             if not more or len(found) > MOST_MEASURES:
                 return []
