@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import zipfile
 from fractions import Fraction
@@ -12,6 +13,7 @@ from tiny_score import note, read, xml
 
 from clefkit import notation
 from clefkit.errors import InputError
+from clefkit.notation.model import Note
 
 CONTAINER = '<container><rootfiles><rootfile full-path="{}"/></rootfiles></container>'
 
@@ -52,6 +54,22 @@ def test_lengths_without_a_common_measure_are_refused(tmp_path: Path) -> None:
     changes = "".join(f"<attributes><divisions>{p}</divisions></attributes>" + note("D", 4, 1) for p in primes)
     with pytest.raises(InputError, match="no common measure"):
         read(tmp_path, xml(changes))
+
+
+def test_a_score_is_gone_when_nobody_holds_it(tmp_path: Path) -> None:
+    def alive() -> int:
+        return sum(isinstance(each, Note) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        score = read(tmp_path, xml(note("C", 4, 8), note("D", 4, 8)))
+        assert alive() == before + len(score.notes)
+        del score
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 def test_a_pickup_and_an_overfull_measure_keep_their_length(tmp_path: Path) -> None:

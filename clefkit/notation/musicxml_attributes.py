@@ -28,8 +28,7 @@ def attributes(reader: PartReader, element: Any) -> None:
 def _divisions(reader: PartReader, element: Any) -> None:
     divisions = number(element.text)
     if divisions is not None and divisions > 0:
-        reader.divisions = divisions
-        reader.durations.clear()
+        reader.divide(divisions)
 
 
 def _staves(reader: PartReader, element: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clefkit.notation import musicxml_directions as directions
@@ -83,7 +83,8 @@ class Found:
     cues_sound: bool = False
 
     def __post_init__(self) -> None:
-        self.quarters = Remembered(lambda ticks: Fraction(ticks, self.quarter))
+        quarter = self.quarter  # not self: nothing here may hold itself, or it would outlive its file
+        self.quarters = Remembered(lambda ticks: Fraction(ticks, quarter))
 
     def ticks(self, quarters: Fraction) -> int:
         """A time in ticks. When it is no whole number of them, `finer` says so and what is read is of no use."""
@@ -91,10 +92,21 @@ class Found:
         self.finer = common(self.finer, exact.denominator)
         return int(exact)
 
+    def duration(self, divisions: Fraction, written: str | None) -> int:
+        """A <duration> in ticks. divisions: of a quarter"""
+        return self.ticks(max(number(written) or Fraction(0), Fraction(0)) / divisions)
+
     def at(self, place: int, at: int) -> Measure:
         """The measure, or the part before the repeat sign that cuts it."""
         head = self.heads.get(place)
         return head[1] if head is not None and at < head[0] else self.measures[place]
+
+
+def _staff(part: Part, written: str | None) -> int:
+    """The number of a staff, which its part then has."""
+    staff = min(whole(written) or 1, MOST_STAVES)
+    part.staves = max(part.staves, staff)
+    return staff
 
 
 def _velocity(loudness: str) -> int | None:
@@ -130,9 +142,8 @@ class PartReader:
         self.last_onsets: dict[str, int] = {}  # of the full notes of each voice in this measure
         self.graces: dict[str, list[int]] = {}  # voice -> grace notes that wait for what they lean on
         self.first_note = 0  # of this measure: index into all notes
-        self.divisions = Fraction(1)
-        self.durations = Remembered(self._duration)  # as written -> ticks, at these divisions
-        self.staffs = Remembered(self._staff)  # as written -> number
+        self.divide(Fraction(1))
+        self.staffs = Remembered(partial(_staff, self.part))  # as written -> number
         self.shift: dict[str, tuple[int, int]] = {}  # staff -> semitones and letters from written to sounding
         self.clefs: dict[int, tuple[str, int, int]] = {}
         self.count = 0  # notes in this measure
@@ -147,6 +158,11 @@ class PartReader:
         self.time: tuple[int, int] = (4, 4)
         self.signature = 4 * found.quarter  # how long its measures are
         self.is_timed = False  # whether this part has said so itself
+
+    def divide(self, divisions: Fraction) -> None:
+        """Count in other divisions of a quarter from here on."""
+        self.divisions = divisions
+        self.durations = Remembered(partial(self.found.duration, divisions))  # as written -> ticks
 
     @property
     def current(self) -> Measure:
@@ -208,9 +224,6 @@ class PartReader:
         """Move the cursor on."""
         self.cursor += self.durations[element.findtext("duration")]
 
-    def _duration(self, written: str | None) -> int:
-        return self.found.ticks(max(number(written) or Fraction(0), Fraction(0)) / self.divisions)
-
     def note(self, element: Any) -> None:
         """A note or a rest: the cursor moves by it, and what sounds is kept."""
         children = {child.tag: child for child in element}
@@ -263,11 +276,6 @@ class PartReader:
             notations.ties(note, element.iterchildren("tie"))
         self.found.notes.append(note)
         self.found.onsets.append(onset)
-
-    def _staff(self, written: str | None) -> int:
-        staff = min(whole(written) or 1, MOST_STAVES)
-        self.part.staves = max(self.part.staves, staff)
-        return staff
 
     def _grace(self, note: Note, element: Any) -> None:
         note.grace = "slashed" if element.get("slash") == "yes" else "plain"
