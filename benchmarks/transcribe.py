@@ -24,6 +24,7 @@ import soundfile
 
 from clefkit import audio, augment, notes, registry, score, transcribe
 from clefkit.audio import Audio
+from clefkit.augment import recipes
 from clefkit.notation import musicxml
 from clefkit.render import perform, synth
 from clefkit.train import corpus
@@ -114,14 +115,13 @@ def measured(excerpt: Excerpt, font: Path, model: registry.Asset) -> Iterator[di
     rendering = synth.render(excerpt.performance, font, RATE)
     dry = Audio(rendering.audio.samples * np.float32(0.5 / np.abs(rendering.audio.samples).max()), RATE)
     digest = hashlib.sha256(excerpt.name.encode()).digest()
-    hall, clock = augment.apply(dry, augment.room_chain("hall"), np.random.default_rng(list(digest)))
-    for place, sound, offset_s in (("dry", dry, 0.0), ("hall", hall, clock["offset_s"])):
+    hall, moved = augment.apply(dry, recipes.room("hall"), np.random.default_rng(list(digest)))
+    for place, sound, played in (("dry", dry, rendering.notes), ("hall", hall, moved.moved(rendering.notes))):
         began = time.process_time()
         found = transcribe.notes(sound.samples, sound.rate, model.name)
         cpu_s = time.process_time() - began
-        moved = notes.make(found.onset - offset_s, found.offset - offset_s, found.pitch, found.velocity)
         row = {"name": excerpt.name, "voices": excerpt.voices, "place": place, "cpu_s": cpu_s}
-        yield row | {"seconds": sound.duration_s} | score.compare(rendering.notes, moved)
+        yield row | {"seconds": sound.duration_s} | score.compare(played, found)
 
 
 def table(rows: list[dict[str, Any]]) -> None:

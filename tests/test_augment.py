@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clefkit import audio, augment, notes, record, registry
 from clefkit.audio import Audio
-from clefkit.augment import chain, convolve, level, rooms
+from clefkit.augment import chain, convolve, level, recipes, rooms
 from clefkit.errors import InputError, MissingError, UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -159,11 +159,11 @@ def test_a_file_as_room(tmp_path: Path) -> None:
     response[0, 700], response[0, 4000] = 0.5, 0.25
     path = tmp_path / "my room.wav"
     soundfile.write(path, response.T, RATE, subtype="FLOAT")
-    made = augment.room_chain(str(path))
+    made = recipes.room(str(path))
     drawn = chain.draw(made, rng())
     heard, clock = chain.apply(click(1000, 5000), drawn)
     assert made["name"] == "ir-my room"
-    assert clock == {"offset_s": 0.0, "rate": 1.0}
+    assert clock.data() == {"offset_s": 0.0, "rate": 1.0}
     assert heard.samples[0, 1000] == pytest.approx(0.1, abs=1e-4)
     assert heard.samples[0, 4300] == pytest.approx(0.05, abs=1e-4)
     assert chain.recorded(drawn) == [
@@ -180,21 +180,21 @@ def test_files_that_are_no_response(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound")
     for name, why in (("silent.wav", "is silent"), ("long.wav", "longer than 30 s"), ("text.wav", "not a sound file")):
         with pytest.raises(InputError, match=f"room response {name}.*{why}"):
-            augment.room_chain(str(tmp_path / name))
+            recipes.room(str(tmp_path / name))
 
 
 def test_a_response_that_no_reader_takes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     (tmp_path / "room.mid").write_bytes(b"MThd")
     with pytest.raises(MissingError, match=r"room response room\.mid: .*ffmpeg"):
-        augment.room_chain(str(tmp_path / "room.mid"))
+        recipes.room(str(tmp_path / "room.mid"))
 
 
 def test_rooms_by_name() -> None:
-    assert [effect["kind"] for effect in augment.room_chain("phone")["effect"]] == ["room"]
-    assert augment.room_chain("hall_a")["effect"] == [{"kind": "room", "room": "hall_a"}]
+    assert [effect["kind"] for effect in recipes.room("phone")["effect"]] == ["room"]
+    assert recipes.room("hall_a")["effect"] == [{"kind": "room", "room": "hall_a"}]
     with pytest.raises(UsageError, match="nowhere"):
-        augment.room_chain("nowhere")
+        recipes.room("nowhere")
 
 
 # presets
@@ -333,7 +333,7 @@ def made(folder: Path, *, ending: str = "wav", with_reference: bool = True) -> r
 
 def test_products_move_the_reference_along(tmp_path: Path) -> None:
     source = made(tmp_path)
-    products = list(augment.products(source, rng(7), chain=registry.preset("hall"), label="hall-7"))
+    products = list(augment.products(source, rng(7), presets=[registry.preset("hall")], label="hall-7"))
     assert [product.suffix for product in products] == ["hall-7.ref.jsonl", "hall-7.ref.mid", "hall-7.wav"]
     assert [product.printed for product in products] == [False, False, True]
     for number, product in enumerate(products):
@@ -360,7 +360,9 @@ def test_products_move_the_reference_along(tmp_path: Path) -> None:
 
 def test_notes_are_heard_where_the_moved_reference_says(tmp_path: Path) -> None:
     source = made(tmp_path)
-    products = list(augment.products(source, rng(3), chain=registry.preset("practice-room"), label="practice-room-3"))
+    products = list(
+        augment.products(source, rng(3), presets=[registry.preset("practice-room")], label="practice-room-3")
+    )
     for product in products:
         product.write(tmp_path / f"song.{product.suffix}")
     heard = audio.read(tmp_path / "song.practice-room-3.wav")
@@ -371,19 +373,19 @@ def test_notes_are_heard_where_the_moved_reference_says(tmp_path: Path) -> None:
 
 def test_flac_stays_flac_and_no_reference_makes_none(tmp_path: Path) -> None:
     source = made(tmp_path, ending="flac", with_reference=False)
-    (product,) = augment.products(source, rng(), chain=augment.room_chain("studio_a"), label="ir-studio_a")
+    (product,) = augment.products(source, rng(), presets=[recipes.room("studio_a")], label="ir-studio_a")
     assert product.suffix == "ir-studio_a.flac"
     product.write(tmp_path / "out.part")
     assert (tmp_path / "out.part").read_bytes()[:4] == b"fLaC"
     assert "reference" not in product.facts
-    (product,) = augment.products(source, rng(), chain=augment.room_chain("studio_a"), label="x", kind="wav")
+    (product,) = augment.products(source, rng(), presets=[recipes.room("studio_a")], label="x", kind="wav")
     assert product.suffix == "x.wav"
 
 
 def test_products_are_cheap_until_they_are_written(tmp_path: Path) -> None:
     source = made(tmp_path, with_reference=False)
     source.path.write_bytes(b"no sound any more")
-    (product,) = augment.products(source, rng(), chain=registry.preset("hall"), label="hall-7")
+    (product,) = augment.products(source, rng(), presets=[registry.preset("hall")], label="hall-7")
     with pytest.raises(InputError, match="not a sound file"):
         product.write(tmp_path / "out.part")
 
@@ -391,6 +393,6 @@ def test_products_are_cheap_until_they_are_written(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
     source = made(tmp_path, with_reference=False)
     for name in ("one", "two"):
-        (product,) = augment.products(source, rng(4), chain=registry.preset("phone"), label="phone-4")
+        (product,) = augment.products(source, rng(4), presets=[registry.preset("phone")], label="phone-4")
         product.write(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

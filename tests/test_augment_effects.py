@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from clefkit import augment, registry
+from clefkit import registry
 from clefkit.audio import Audio
-from clefkit.augment import biquad, chain, codec, dynamics, level, noise
+from clefkit.augment import biquad, chain, codec, dynamics, level, noise, recipes
 
 RATE = 44_100
 
@@ -73,7 +73,7 @@ def test_hum_is_where_the_mains_are() -> None:
 
 
 def test_with_noise_adds_one_at_the_end() -> None:
-    made = augment.with_noise(augment.room_chain("hall"), 30, "street")
+    made = recipes.with_noise(recipes.room("hall"), 30, "street")
     assert [effect["kind"] for effect in made["effect"]] == ["room", "noise"]
     assert chain.draw(made, default_rng(0))[1]["snr_db"] == 30
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clefkit.audio import Audio
 from clefkit.augment import biquad, settings
+from clefkit.augment.filters import Response
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -18,9 +18,9 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
     return settings.draw(SETTINGS, given, rng)
 
 
-def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
+def response(numbers: dict[str, Any], rate: int) -> Response:
     """A limit above the sound's own range does nothing."""
-    low, high, rate = numbers["low_hz"], numbers["high_hz"], sound.rate
+    low, high = numbers["low_hz"], numbers["high_hz"]
     sections = [biquad.high_pass(low, q, rate) for q in biquad.BUTTERWORTH_Q if biquad.fits(low, rate)]
     sections += [biquad.low_pass(high, q, rate) for q in biquad.BUTTERWORTH_Q if biquad.fits(high, rate)]
-    return biquad.apply(sound, sections)
+    return biquad.response(sections)

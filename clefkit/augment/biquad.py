@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.audio import Audio, Samples
-from clefkit.augment import convolve
+from clefkit.augment import filters
+from clefkit.augment.filters import Response
 
 Section = tuple[float, float, float, float, float]
 
@@ -62,12 +63,14 @@ def fits(frequency_hz: float, rate: int) -> bool:
     return frequency_hz < HIGHEST * rate
 
 
+def response(sections: Sequence[Section]) -> Response:
+    """What the cascade does to a click. It has no tail: the sound keeps its length."""
+    return Response(_impulse_response(sections)) if sections else filters.unchanged()
+
+
 def apply(sound: Audio, sections: Sequence[Section]) -> Audio:
     """The sound through the cascade; its length stays."""
-    if not sections:
-        return Audio(sound.samples.copy(), sound.rate)
-    response = _impulse_response(sections)
-    return Audio(convolve.convolve(sound.samples, response, length=sound.samples.shape[1]), sound.rate)
+    return filters.apply(sound, response(sections))
 
 
 def _impulse_response(sections: Sequence[Section]) -> Samples:

@@ -3,6 +3,7 @@
 A preset is a TOML file, or the same as plain data:
 
     about = "A symphony hall, from the front rows to the balcony."
+    level = 2                         # how far from the studio: 1, 2 or 3, see `recipes`
     source = "simulated responses of this project; see rooms.md"
 
     [[effect]]
@@ -15,19 +16,23 @@ A preset is a TOML file, or the same as plain data:
     noise = "room"
     snr_db = [45, 60]
 
-No effect moves the notes, so every clock is that of the source.
+Neighbours that are linear are applied as one response (see `filters`). An effect that bends time has a clock; a chain's
+clock is theirs, joined.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from clefkit import audio
+from clefkit import audio, clock
 from clefkit.audio import Audio
-from clefkit.augment import band, codec, compressor, eq, gain, limiter, noise, phone, room
+from clefkit.augment import band, codec, compressor, eq, filters, gain, limiter, noise, phone, room
+from clefkit.augment.filters import Response
+from clefkit.clock import Clock
 from clefkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,31 +40,48 @@ if TYPE_CHECKING:
 
 Drawn = list[dict[str, Any]]
 
-CLOCK = {"offset_s": 0.0, "rate": 1.0}
-TOP_KEYS = ("name", "sha256", "about", "source", "effect")
+TOP_KEYS = ("name", "sha256", "about", "source", "level", "effect")
+LEVELS = (1, 2, 3)
 CEILING_DB = -1.0
 MARGIN_DB = 0.01
 
 
-class Effect(Protocol):
+class Drawing(Protocol):
     """What each effect's module offers."""
 
     def draw(self, given: dict[str, Any], rng: Generator, /) -> dict[str, Any]: ...
 
+
+class Effect(Drawing, Protocol):
+    """An effect that hears the sound."""
+
     def apply(self, sound: Audio, numbers: dict[str, Any], /) -> Audio: ...
 
 
+class Filter(Drawing, Protocol):
+    """A linear effect."""
+
+    def response(self, numbers: dict[str, Any], rate: int, /) -> Response: ...
+
+
+class Bending(Effect, Protocol):
+    """An effect that moves or bends time."""
+
+    def clock(self, numbers: dict[str, Any], duration_s: float, /) -> Clock: ...
+
+
+FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band}
+BENDING: dict[str, Bending] = {}
 EFFECTS: dict[str, Effect] = {
-    "room": room,
     "noise": noise,
-    "eq": eq,
-    "band": band,
     "compressor": compressor,
     "limiter": limiter,
     "phone": phone,
     "gain": gain,
     "codec": codec,
+    **BENDING,
 }
+KINDS: dict[str, Drawing] = {**FILTERS, **EFFECTS}
 
 
 def draw(preset: dict[str, Any], rng: Generator) -> Drawn:
@@ -71,6 +93,8 @@ def draw(preset: dict[str, Any], rng: Generator) -> Drawn:
     for key in preset:
         if key not in TOP_KEYS:
             raise InputError(f"preset {name}: unknown key {key!r}: there are {', '.join(TOP_KEYS[2:])}")
+    if preset.get("level", 1) not in LEVELS:
+        raise InputError(f"preset {name}: level is one of 1, 2, 3, not {preset['level']!r}")
     effects = preset.get("effect")
     if not isinstance(effects, list) or not effects or not all(isinstance(each, dict) for each in effects):
         raise InputError(f"preset {name}: needs at least one [[effect]]")
@@ -82,15 +106,27 @@ def check(preset: dict[str, Any]) -> None:
     draw(preset, np.random.default_rng(0))
 
 
-def apply(sound: Audio, drawn: Drawn) -> tuple[Audio, dict[str, float]]:
+def apply(sound: Audio, drawn: Drawn) -> tuple[Audio, Clock]:
     """The sound through the effects, and its clock. Longer than before by the tail of its rooms; peaks are not held.
 
     raises: InputError when a room response is not the one drawn, or is none; UsageError when it has gone
     """
-    for numbers in drawn:
-        settings = {key: value for key, value in numbers.items() if key != "kind"}
-        sound = EFFECTS[numbers["kind"]].apply(sound, settings)
-    return sound, dict(CLOCK)
+    whole = clock.line()
+    for linear, run in groupby(drawn, lambda numbers: numbers["kind"] in FILTERS):
+        if linear:
+            responses = [FILTERS[each["kind"]].response(_without_kind(each), sound.rate) for each in run]
+            sound = filters.apply(sound, filters.joined(responses))
+            continue
+        for each in run:
+            kind, numbers = each["kind"], _without_kind(each)
+            if kind in BENDING:
+                whole = whole.then(BENDING[kind].clock(numbers, sound.duration_s))
+            sound = EFFECTS[kind].apply(sound, numbers)
+    return sound, whole
+
+
+def _without_kind(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in numbers.items() if key != "kind"}
 
 
 def hold_peak(sound: Audio) -> tuple[Audio, float]:
@@ -109,10 +145,9 @@ def recorded(drawn: Drawn) -> Drawn:
 
 def _draw_one(name: str, number: int, effect: dict[str, Any], rng: Generator) -> dict[str, Any]:
     kind = effect.get("kind")
-    if kind not in EFFECTS:
-        raise InputError(f"preset {name}: effect {number}: kind {kind!r} is not known: there are {', '.join(EFFECTS)}")
+    if kind not in KINDS:
+        raise InputError(f"preset {name}: effect {number}: kind {kind!r} is not known: there are {', '.join(KINDS)}")
     try:
-        given = {key: value for key, value in effect.items() if key != "kind"}
-        return {"kind": kind, **EFFECTS[kind].draw(given, rng)}
+        return {"kind": kind, **KINDS[kind].draw(_without_kind(effect), rng)}
     except InputError as error:
         raise InputError(f"preset {name}: effect {number} ({kind}): {error}") from error

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clefkit.audio import Audio
 from clefkit.augment import biquad, settings
+from clefkit.augment.filters import Response
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -24,9 +24,9 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
     return settings.draw(SETTINGS, given, rng)
 
 
-def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
+def response(numbers: dict[str, Any], rate: int) -> Response:
     """A band above the sound's own range does nothing."""
-    if not biquad.fits(numbers["frequency_hz"], sound.rate):
-        return sound
+    if not biquad.fits(numbers["frequency_hz"], rate):
+        return biquad.response([])
     make = SHAPES[numbers["shape"]]
-    return biquad.apply(sound, [make(numbers["frequency_hz"], numbers["gain_db"], numbers["q"], sound.rate)])
+    return biquad.response([make(numbers["frequency_hz"], numbers["gain_db"], numbers["q"], rate)])

@@ -45,7 +45,11 @@ CAR_LASTS_S = (1.0, 4.0)
 CAR_DB = (-3.0, 9.0)
 ENVELOPE_HZ = 20
 
-SETTINGS: settings.Table = {"noise": settings.Name(lambda: KINDS), "snr_db": settings.Number(-20, 120)}
+SETTINGS: settings.Table = {
+    "noise": settings.Name(lambda: KINDS),
+    "snr_db": settings.Number(-20, 120),
+    "seed": settings.Seed(),
+}
 
 
 def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
     raises: InputError naming the key
     """
-    return {**settings.draw(SETTINGS, given, rng), "seed": int(rng.integers(2**32))}
+    return settings.draw(SETTINGS, given, rng)
 
 
 def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:

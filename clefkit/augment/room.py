@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clefkit import registry
-from clefkit.audio import Audio
-from clefkit.augment import convolve, rooms, settings
+from clefkit.augment import rooms, settings
+from clefkit.augment.filters import Response
+from clefkit.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -27,17 +28,16 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
     raises: InputError naming the key
     """
-    if "file" in given:
-        asset = given["file"]
-        numbers = settings.draw(OF_A_FILE, {key: value for key, value in given.items() if key != "file"}, rng)
-        return {"file": str(asset.path), "sha256": asset.sha256, **numbers}
-    numbers = settings.draw(NAMED, given, rng)
-    return {"room": numbers["room"], "sha256": registry.room(numbers["room"]).sha256, **numbers}
+    table = OF_A_FILE if "file" in given else NAMED
+    numbers = settings.draw(table, {key: value for key, value in given.items() if key not in ("file", "sha256")}, rng)
+    asset = given["file"] if "file" in given else registry.room(str(numbers["room"]))
+    if given.get("sha256", asset.sha256) != asset.sha256:
+        raise InputError(f"the room response {asset.name} is another file than the one drawn")
+    named = {"file": str(asset.path)} if "file" in given else {"room": numbers["room"]}
+    return {**named, "sha256": asset.sha256, **numbers}
 
 
-def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
+def response(numbers: dict[str, Any], rate: int) -> Response:
     """raises: InputError when the response is not the one drawn; UsageError when there is no such room"""
     path = Path(numbers["file"]) if "file" in numbers else registry.room(numbers["room"]).path
-    response = rooms.response(path, numbers["sha256"], sound.rate)
-    response = rooms.nearer(response, numbers["distance_gain_db"], sound.rate)
-    return Audio(convolve.convolve(sound.samples, response.samples, lead=response.direct), sound.rate)
+    return rooms.nearer(rooms.response(path, numbers["sha256"], rate), numbers["distance_gain_db"], rate)

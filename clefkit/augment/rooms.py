@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from clefkit import audio, record
 from clefkit.audio import Audio, Samples
+from clefkit.augment.filters import Response
 from clefkit.errors import ClefkitError, InputError
 
 LONGEST_FILE_S = 30.0
@@ -32,13 +33,6 @@ SIDE_LOBES = 4
 SILENCE = 1e-6
 DIRECT_S = 0.0015
 DIRECT_FADE_S = 0.001
-
-
-class Response(NamedTuple):
-    """samples: (channels, taps), float32; direct: the sample at which the direct sound arrives."""
-
-    samples: Samples
-    direct: int
 
 
 class Arrival(NamedTuple):
@@ -79,7 +73,8 @@ def prepared(sound: Audio) -> Response:
     """Scaled so that the direct sound has a height of 1, and cut where the tail has died away."""
     arrival = direct(sound.samples)
     scaled = sound.samples / np.float32(arrival.height)
-    return Response(_without_end(scaled, sound.rate), round(arrival.position))
+    kept, at = _without_end(scaled, sound.rate), round(arrival.position)
+    return Response(kept, at, kept.shape[1] - 1 - at)
 
 
 def direct(samples: Samples) -> Arrival:
@@ -102,7 +97,7 @@ def nearer(response: Response, gain_db: float, rate: int) -> Response:
     after = np.arange(response.samples.shape[1]) - response.direct - DIRECT_S * rate
     late = 0.5 - 0.5 * np.cos(np.pi * np.clip(after / (DIRECT_FADE_S * rate), 0.0, 1.0))
     weight = 1.0 + late * (10 ** (-gain_db / 20) - 1.0)
-    return Response(response.samples * weight.astype(np.float32), response.direct)
+    return response._replace(samples=response.samples * weight.astype(np.float32))
 
 
 def _first_peak(channel: NDArray[np.float32], first: int, threshold: float) -> Arrival | None:

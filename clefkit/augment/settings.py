@@ -2,7 +2,7 @@
 
 A number is given as itself or as a range `[low, high]`; a name as itself or as a list to choose from. Numbers are drawn
 evenly, those whose key ends in `_hz` or `_s` evenly in logarithm, as ears count them. Drawn numbers have four decimals,
-and those are the ones applied, so a record replays exactly.
+and those are the ones applied, so a record replays exactly: what was drawn, given as a preset, draws itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ class Name(NamedTuple):
     known: Callable[[], Collection[str]]
 
 
-Table = Mapping[str, Number | Name]
+class Seed(NamedTuple):
+    """A setting that is the seed of an effect's own chance: drawn, unless a record gives it."""
+
+
+Setting = Number | Name | Seed
+Table = Mapping[str, Setting]
+MOST_SEED = 2**32
 
 
 def draw(table: Table, given: Mapping[str, Any], rng: Generator) -> dict[str, Any]:
@@ -54,11 +60,16 @@ def check(table: Table, given: Mapping[str, Any]) -> None:
     for key, setting in table.items():
         if isinstance(setting, Name):
             _names(key, setting, given)
+        elif isinstance(setting, Seed):
+            _seed(key, given)
         else:
             _range(key, setting, given)
 
 
-def _draw_one(key: str, setting: Number | Name, given: Mapping[str, Any], rng: Generator) -> float | str:
+def _draw_one(key: str, setting: Setting, given: Mapping[str, Any], rng: Generator) -> float | str:
+    if isinstance(setting, Seed):
+        seed = _seed(key, given)
+        return int(rng.integers(MOST_SEED)) if seed is None else seed
     if isinstance(setting, Name):
         names = _names(key, setting, given)
         return names[int(rng.integers(len(names)))]
@@ -80,6 +91,13 @@ def _range(key: str, setting: Number, given: Mapping[str, Any]) -> tuple[float, 
     if pair[0] < setting.low or pair[1] > setting.high:
         raise InputError(f"{key} must lie within {setting.low:g} and {setting.high:g}, not {value!r}")
     return float(pair[0]), float(pair[1])
+
+
+def _seed(key: str, given: Mapping[str, Any]) -> int | None:
+    value = given.get(key)
+    if value is not None and not (type(value) is int and 0 <= value < MOST_SEED):
+        raise InputError(f"{key} must be a whole number from 0 to {MOST_SEED - 1}, not {value!r}")
+    return value
 
 
 def _is_number(value: Any) -> bool:
