@@ -1,0 +1,67 @@
+"""What each preset does to music: `python benchmarks/presets.py --data DATA [--works 3] [--seeds 3] [PRESET]...`.
+
+DATA holds `openscore/`; the works are those of the validation split, songs with piano and string quartets, half a
+minute of each, with the installed soundfont. A line a preset: its level; loudness from and to; the highest true peak;
+seconds of gaps; the worst lateness and detuning against its clock; and by how much fewer notes the transcriber finds
+(note F1): the mean, which decides whether the preset may ship at its level, and the worst of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import listening
+from transcribe import cut, performed
+
+from clefkit import registry
+from clefkit.train import corpus
+
+SECONDS = 30.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="what presets do to music")
+    parser.add_argument("presets", nargs="*")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--works", type=int, default=3, help="of each collection")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--soundfont")
+    asked = parser.parse_args()
+    pieces = list(works(asked.data, asked.works, registry.soundfont(asked.soundfont).path))
+    print(f"{len(pieces)} works, note F1 dry {np.mean([piece.note_f1 for piece in pieces]):.3f}, {asked.seeds} seeds")
+    print(f"{'preset':20} level   LUFS from, to   dBTP  gaps s  late ms  cents   F1 falls by (worst)")
+    for name in asked.presets or sorted(registry.presets()):
+        level = registry.preset(name).get("level", 0)
+        rows = [listening.listen(each, name, seed) for each in pieces for seed in range(asked.seeds)]
+        lufs, falls = [row.lufs for row in rows], [row.f1_fall for row in rows]
+        late, cents = (max((getattr(row, key) for row in rows), key=abs) for key in ("late_s", "cents"))
+        verdict = "" if np.mean(falls) <= listening.F1_FALLS.get(level, 0) else "  too much"
+        print(
+            f"{name:20} {level:5}  {min(lufs):6.1f} {max(lufs):6.1f}  {max(row.true_peak_db for row in rows):6.2f}"
+            f"  {sum(row.gaps_s for row in rows):6.2f}  {1000 * late:+6.1f}  {cents:+5.1f}"
+            f"   {np.mean(falls):+.3f} ({max(falls):+.3f}){verdict}",
+            flush=True,
+        )
+
+
+def works(data: Path, each: int, soundfont: Path) -> Iterator[listening.Piece]:
+    """The first of both collections whose excerpt is long and full enough."""
+    scores = {name: content for name, _, content in corpus.openscore(data, "validation")}
+    for collection in corpus.SHARES:
+        names = sorted(name for name in scores if name.startswith(collection))
+        excerpts = ((name, cut(performed(scores[name]), SECONDS)) for name in names)
+        full = ((name, played) for name, played in excerpts if len(played.notes) >= 60)
+        for name, played in itertools.islice(full, each):
+            yield listening.piece(name, played, soundfont)
+
+
+if __name__ == "__main__":
+    main()
