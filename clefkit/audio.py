@@ -168,6 +168,12 @@ def true_peak_db(samples: Samples) -> float:
     return 20 * math.log10(peak) if peak > 0 else -math.inf
 
 
+def true_peak_bound_db(samples: Samples) -> float:
+    """What `true_peak_db` is at most, at a tenth of its cost."""
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
+    return 20 * math.log10(peak / PEAK_RISE) if peak > 0 else -math.inf
+
+
 def _tops(samples: Samples) -> NDArray[np.float32]:
     """The highest absolute sample in each block of PEAK_BLOCK."""
     length = samples.shape[1]

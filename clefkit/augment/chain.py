@@ -131,6 +131,8 @@ def _without_kind(numbers: dict[str, Any]) -> dict[str, Any]:
 
 def hold_peak(sound: Audio) -> tuple[Audio, float]:
     """Softer, where needed, so that the true peak stays under -1 dB; and by how many dB (0 or less)."""
+    if audio.true_peak_bound_db(sound.samples) <= CEILING_DB:
+        return sound, 0.0
     over = audio.true_peak_db(sound.samples) - (CEILING_DB - MARGIN_DB)
     gain_db = -float(np.ceil(max(over, 0.0) * 1e4) / 1e4)
     if gain_db == 0:
