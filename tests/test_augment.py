@@ -9,67 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from numpy.random import Generator, default_rng
-from numpy.typing import NDArray
+from sounds import ONSET_S, PRESETS, RATE, ROOMS, click, hiss, plucks, preset_of, rng, sine, steepest_rise
 
-from clefkit import audio, augment, notes, record, registry
+from clefkit import audio, augment, record, registry
 from clefkit.audio import Audio
 from clefkit.augment import chain, convolve, level, recipes, rooms
 from clefkit.errors import InputError, MissingError, UsageError
-
-ROOT = Path(__file__).parent.parent
-RATE = 44_100
-PRESETS = sorted(path.stem for path in (ROOT / "presets").glob("*.toml"))
-ROOMS = sorted(path.stem for path in (ROOT / "presets" / "rooms").glob("*.flac"))
-ONSET_S = 0.005
-
-
-def rng(seed: int = 0) -> Generator:
-    return default_rng(seed)
-
-
-def sine(frequency_hz: float, duration_s: float, rate: int = RATE) -> Audio:
-    wave = 0.5 * np.sin(2 * np.pi * frequency_hz * np.arange(round(duration_s * rate)) / rate)
-    return Audio(wave.astype(np.float32)[None], rate)
-
-
-def click(at: int, length: int, rate: int = RATE) -> Audio:
-    samples = np.zeros((1, length), np.float32)
-    samples[0, at] = 0.1
-    return Audio(samples, rate)
-
-
-def hiss(duration_s: float, channels: int = 1) -> Audio:
-    samples = 0.1 * rng(5).standard_normal((channels, round(duration_s * RATE)))
-    return Audio(samples.astype(np.float32), RATE)
-
-
-def plucks() -> tuple[Audio, NDArray[np.float64]]:
-    """Ten seconds of plucked strings, and when each is plucked (seconds)."""
-    chance, samples, onsets, start = rng(5), np.zeros(10 * RATE), [], RATE // 4
-    time = np.arange(RATE) / RATE
-    while start < 8 * RATE:
-        frequency = 440 * 2 ** ((chance.integers(48, 80) - 69) / 12)
-        partial = np.arange(1, int(min(40, RATE / 2.2 / frequency)))[:, None]
-        wave = np.sin(2 * np.pi * frequency * partial * time) * np.exp(-time * (1.5 + 0.8 * partial)) / partial
-        samples[start : start + RATE] += 0.15 * wave.sum(axis=0)
-        onsets.append(start / RATE)
-        start += int(chance.uniform(0.35, 0.6) * RATE)
-    return Audio(samples[None].astype(np.float32), RATE), np.array(onsets)
-
-
-def steepest_rise(samples: NDArray[np.float32], near_s: float) -> float:
-    """When, within 30 ms of `near_s`, the energy after exceeds that before by most (seconds)."""
-    energy = np.cumsum(np.concatenate([[0.0], np.diff(samples.astype(np.float64)) ** 2]))
-    after, before = int(0.004 * RATE), int(0.012 * RATE)
-    at = np.arange(int((near_s - 0.03) * RATE), int((near_s + 0.03) * RATE))
-    rise = np.log((energy[at + after] - energy[at] + 1e-9) / after)
-    rise -= np.log((energy[at] - energy[at - before] + 1e-9) / before)
-    return float(at[np.argmax(rise)] / RATE)
-
-
-def preset_of(*effects: dict[str, Any]) -> dict[str, Any]:
-    return {"name": "mine", "sha256": "0", "effect": list(effects)}
 
 
 def through(sound: Audio, *effects: dict[str, Any], seed: int = 0) -> Audio:
@@ -314,85 +259,3 @@ def test_numbers_are_drawn_within_their_range() -> None:
     assert 20 <= min(lows) < 40
     assert 1000 < max(lows) <= 2000
     assert 120 < np.median(lows) < 350  # evenly in logarithm: the middle is 200
-
-
-# files
-
-
-def made(folder: Path, *, ending: str = "wav", with_reference: bool = True) -> record.Source:
-    sound, onsets = plucks()
-    audio.write(folder / f"song.{ending}", sound, ending)
-    data: dict[str, Any] = {}
-    if with_reference:
-        played = notes.make(onsets, onsets + 0.3, np.full(len(onsets), 60), ids=[f"n{i}" for i in range(len(onsets))])
-        notes.write_jsonl(folder / "song.ref.jsonl", played, RATE, sound.samples.shape[1])
-        digest = record.sha256(folder / "song.ref.jsonl")
-        data = {"reference": {"file": "song.ref.jsonl", "sha256": digest}}
-    return record.Source(folder / f"song.{ending}", data)
-
-
-def test_products_move_the_reference_along(tmp_path: Path) -> None:
-    source = made(tmp_path)
-    products = list(augment.products(source, rng(7), presets=[registry.preset("hall")], label="hall-7"))
-    assert [product.suffix for product in products] == ["hall-7.ref.jsonl", "hall-7.ref.mid", "hall-7.wav"]
-    assert [product.printed for product in products] == [False, False, True]
-    for number, product in enumerate(products):
-        product.write(tmp_path / f".{number}.part")
-    facts = products[-1].facts
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["preset"]["name"] == "hall"
-    assert facts["preset"]["sha256"] == record.sha256(ROOT / "presets" / "hall.toml")
-    assert [each["kind"] for each in facts["preset"]["drawn"]] == ["room", "noise"]
-    assert facts["clock"] == {"offset_s": 0.0, "rate": 1.0}
-    assert facts["reference"] == "hall-7.ref.jsonl"
-    assert facts["gain_db"] <= 0
-    with soundfile.SoundFile(tmp_path / ".2.part") as file:
-        assert file.format == "WAV"
-        frames = file.frames
-    (tmp_path / ".0.part").rename(tmp_path / "moved.jsonl")
-    head = json.loads((tmp_path / "moved.jsonl").read_text().splitlines()[0])
-    assert (head["rate"], head["samples"]) == (RATE, frames)
-    before, after = notes.read(tmp_path / "song.ref.jsonl"), notes.read(tmp_path / "moved.jsonl")
-    assert np.array_equal(before.onset, after.onset)
-    assert after.ids is not None
-    assert list(after.ids) == list(before.ids if before.ids is not None else [])
-
-
-def test_notes_are_heard_where_the_moved_reference_says(tmp_path: Path) -> None:
-    source = made(tmp_path)
-    products = list(
-        augment.products(source, rng(3), presets=[registry.preset("practice-room")], label="practice-room-3")
-    )
-    for product in products:
-        product.write(tmp_path / f"song.{product.suffix}")
-    heard = audio.read(tmp_path / "song.practice-room-3.wav")
-    reference = notes.read(tmp_path / "song.practice-room-3.ref.jsonl")
-    late = [steepest_rise(heard.samples[0], at) - at for at in reference.onset]
-    assert abs(np.median(late)) <= ONSET_S
-
-
-def test_flac_stays_flac_and_no_reference_makes_none(tmp_path: Path) -> None:
-    source = made(tmp_path, ending="flac", with_reference=False)
-    (product,) = augment.products(source, rng(), presets=[recipes.room("studio_a")], label="ir-studio_a")
-    assert product.suffix == "ir-studio_a.flac"
-    product.write(tmp_path / "out.part")
-    assert (tmp_path / "out.part").read_bytes()[:4] == b"fLaC"
-    assert "reference" not in product.facts
-    (product,) = augment.products(source, rng(), presets=[recipes.room("studio_a")], label="x", kind="wav")
-    assert product.suffix == "x.wav"
-
-
-def test_products_are_cheap_until_they_are_written(tmp_path: Path) -> None:
-    source = made(tmp_path, with_reference=False)
-    source.path.write_bytes(b"no sound any more")
-    (product,) = augment.products(source, rng(), presets=[registry.preset("hall")], label="hall-7")
-    with pytest.raises(InputError, match="not a sound file"):
-        product.write(tmp_path / "out.part")
-
-
-def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
-    source = made(tmp_path, with_reference=False)
-    for name in ("one", "two"):
-        (product,) = augment.products(source, rng(4), presets=[registry.preset("phone")], label="phone-4")
-        product.write(tmp_path / name)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
