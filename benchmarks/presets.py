@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +20,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import listening
-from transcribe import cut, performed
 
-from clefkit import registry
+from clefkit import notes, registry
 from clefkit.train import corpus
 
 SECONDS = 30.0
+FEWEST_NOTES = 60
 
 
 def main() -> None:
@@ -53,14 +54,21 @@ def main() -> None:
 
 
 def works(data: Path, each: int, soundfont: Path) -> Iterator[listening.Piece]:
-    """The first of both collections whose excerpt is long and full enough."""
+    """The first of both collections that are full enough."""
     scores = {name: content for name, _, content in corpus.openscore(data, "validation")}
     for collection in corpus.SHARES:
         names = sorted(name for name in scores if name.startswith(collection))
-        excerpts = ((name, cut(performed(scores[name]), SECONDS)) for name in names)
-        full = ((name, played) for name, played in excerpts if len(played.notes) >= 60)
+        excerpts = ((name, _beginning(scores[name])) for name in names)
+        full = ((name, played) for name, played in excerpts if len(played.notes) >= FEWEST_NOTES)
         for name, played in itertools.islice(full, each):
             yield listening.piece(name, played, soundfont)
+
+
+def _beginning(content: bytes) -> notes.Performance:
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
+        path = Path(folder) / "score.mxl"
+        path.write_bytes(content)
+        return listening.beginning(path, SECONDS)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def presets(names: list[str]) -> list[Row]:
     return [
         {
             "name": preset["name"],
+            "level": preset.get("level"),
             "about": preset.get("about", ""),
             "effects": ", ".join(str(effect.get("kind")) for effect in preset.get("effect", [])),
             "source": preset.get("source", ""),

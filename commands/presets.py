@@ -20,7 +20,7 @@ def presets(
     common: stream.Common,
     show: Annotated[bool, typer.Option("--show", help="Print the files of the presets.")] = False,
 ) -> None:
-    """List presets of `augment`: which real situation each one is, and its effects.
+    """List presets of `augment`: which real situation each one is, how far from the studio (1 to 3), and its effects.
 
     Your own go into a folder presets/ of CLEFKIT_PATH or of the user data folder that `clefkit doctor` names.
 
@@ -34,4 +34,4 @@ def presets(
     rows = catalogue.presets(names or [])
     if show:
         stream.text(catalogue.details("presets", row["name"]) for row in rows)
-    stream.rows(rows, ["name", "about", "effects"], common)
+    stream.rows(rows, ["name", "level", "about", "effects"], common)

@@ -58,6 +58,21 @@ class Heard(NamedTuple):
     f1_fall: float
 
 
+def beginning(path: Path, seconds: float) -> notes.Performance:
+    """The first seconds of a score, played."""
+    whole = render.performance(path, repeats=False)
+    inside = notes.take(whole.notes, whole.notes.onset < seconds)
+    cut = notes.make(
+        inside.onset,
+        np.minimum(inside.offset, seconds),
+        inside.pitch,
+        inside.velocity,
+        inside.part,
+        inside.parts,
+    )
+    return notes.Performance(cut, tuple(each for each in whole.controls if each.time_s < seconds))
+
+
 def piece(name: str, performance: notes.Performance, soundfont: Path) -> Piece:
     """The piece at a loudness that recordings have (-20 LUFS, if its peaks allow)."""
     sound, reference = render.sound(performance, soundfont, RATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import random
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from clefkit.commands import augment as command
 from sounds import ONSET_S, RATE, ROOT, plucks, preset_of, rng, sine, steepest_rise
 
 from clefkit import audio, augment, clock, notes, record, registry
@@ -237,4 +237,5 @@ def test_no_global_chance_is_touched() -> None:
 
 
 def test_the_command_offers_every_noise() -> None:
+    command = importlib.import_module("clefkit.commands.augment")
     assert {each.value for each in command.Noise} == set(noise.KINDS)
