@@ -148,6 +148,14 @@ def resample(audio: Audio, rate: int) -> Audio:
     return Audio(np.ascontiguousarray(samples.T, dtype=np.float32), rate)
 
 
+def piece(samples: Samples, first: int, last: int) -> Samples:
+    """samples[:, first:last] as a copy, with zeros where that is outside of the sound. samples: (channels, n)"""
+    out = np.zeros((len(samples), last - first), np.float32)
+    begin, end = (min(max(edge, 0), samples.shape[1]) for edge in (first, last))
+    out[:, begin - first : end - first] = samples[:, begin:end]
+    return out
+
+
 def true_peak_db(samples: Samples) -> float:
     """The highest peak between samples, by fourfold oversampling (ITU-R BS.1770-4, annex 2).
 
@@ -160,7 +168,8 @@ def true_peak_db(samples: Samples) -> float:
     peak = float(tops.max(initial=0.0))
     loud = np.flatnonzero(tops >= peak * PEAK_RISE)
     for first in range(0, len(loud) if peak > 0 else 0, PEAKS_AT_ONCE):
-        pieces = [_around(samples, place * PEAK_BLOCK) for place in loud[first : first + PEAKS_AT_ONCE].tolist()]
+        starts = [place * PEAK_BLOCK for place in loud[first : first + PEAKS_AT_ONCE].tolist()]
+        pieces = [piece(samples, start - PEAK_MARGIN, start + PEAK_BLOCK + PEAK_MARGIN) for start in starts]
         between = soxr.resample(np.concatenate(pieces, axis=1).T, 1, 4)
         size = PEAK_BLOCK + 2 * PEAK_MARGIN
         inner = between.reshape(len(pieces), 4 * size, -1)[:, 4 * PEAK_MARGIN : -4 * PEAK_MARGIN]
@@ -176,14 +185,6 @@ def _tops(samples: Samples) -> NDArray[np.float32]:
         return np.zeros(0, np.float32)
     high, low = (operation.reduceat(samples, starts, axis=1) for operation in (np.maximum, np.minimum))
     return np.asarray(np.maximum(high, -low).max(axis=0), np.float32)
-
-
-def _around(samples: Samples, start: int) -> Samples:
-    """A block with a margin on both sides, zeros outside of the sound."""
-    first, last = start - PEAK_MARGIN, start + PEAK_BLOCK + PEAK_MARGIN
-    piece = samples[:, max(first, 0) : last]
-    missing = (max(-first, 0), max(last - samples.shape[1], 0))
-    return np.pad(piece, ((0, 0), missing)) if any(missing) else piece
 
 
 def loudness(samples: Samples, rate: int) -> float:

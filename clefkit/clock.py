@@ -19,7 +19,7 @@ from clefkit.notes import Notes
 
 CENTS_DECIMALS = 4  # of a semitone: a hundredth of a cent
 TIME_DECIMALS = 7
-CLOSEST_S = 1e-6  # points nearer than that are one point, which rounding moved apart: a slope between them means nothing
+CLOSEST_S = 1e-6  # nearer points are one that rounding moved apart: a slope between them means nothing
 
 
 @dataclass(frozen=True)
