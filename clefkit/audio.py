@@ -33,7 +33,7 @@ NATIVE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff"}
 FFMPEG_LIMIT_S = 600
 SHORTEST_S = 0.05
 MOST_CHANNELS = 2
-RATES_HZ = (11_025, 96_000)
+RATES_HZ = (8000, 192_000)
 LONGEST_WHOLE_S = 2 * 3600
 PEAK_BLOCK = 1024
 PEAK_MARGIN = 128
@@ -85,7 +85,7 @@ def blocks(path: Path, rate: int, block_s: float = 10.0) -> Iterator[Samples]:
 
     yields: (samples,), float32; the mean of the channels; lengths vary by a few samples from block to block
     raises: InputError when the file is not sound we can use: no audio, shorter than 50 ms, more than two channels,
-        a rate outside 11,025 to 96,000 Hz, or samples that are not numbers
+        a rate outside 8,000 to 192,000 Hz, or samples that are not numbers
     """
     with _opened(path) as file:
         resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")

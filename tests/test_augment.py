@@ -244,7 +244,7 @@ def test_silence_stays_silence(name: str, channels: int) -> None:
     assert not heard.samples.any()
 
 
-@pytest.mark.parametrize("rate", [11_025, 16_000, 96_000])
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 96_000, 192_000])
 def test_presets_at_other_rates(rate: int) -> None:
     for name in PRESETS:
         heard, _ = augment.apply(sine(440, 0.5, rate=rate), name, rng())

@@ -56,11 +56,11 @@ def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
 def _window(frames: float) -> NDArray[np.float64]:
     """A raised cosine, `frames` wide at half its height."""
     half = max(round(frames), 1)
-    window = np.hanning(2 * half + 1)
-    return np.asarray(window / window.sum())
+    return np.hanning(2 * half + 1)
 
 
 def _smooth(values: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As far ahead as back; the ends go on as they are. values: (frames,)"""
+    """As far ahead as back; near the ends, the mean of what there is. values: (frames,)"""
     half = len(window) // 2
-    return np.convolve(np.pad(values, half, "edge"), window, "valid")
+    there = np.pad(np.ones(len(values)), half)
+    return np.asarray(np.convolve(np.pad(values, half), window, "valid") / np.convolve(there, window, "valid"))

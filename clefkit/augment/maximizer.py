@@ -40,7 +40,7 @@ def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
     if not np.isfinite(now):
         return sound
     gain_db = step_db = asked - now
-    most_db = gain_db + MOST_LIMITED_DB
+    most_db, heard = gain_db + MOST_LIMITED_DB, sound
     for _ in range(ROUNDS):
         heard = _limited(sound, gain_db, numbers["release_s"])
         before, now = now, audio.loudness(heard.samples, heard.rate)

@@ -25,4 +25,4 @@ def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
     if len(sound.samples) == 1:
         return sound
     own, other = np.float32((1 + numbers["width"]) / 2), np.float32((1 - numbers["width"]) / 2)
-    return Audio(own * sound.samples + other * sound.samples[::-1], sound.rate)
+    return Audio(np.asarray(own * sound.samples + other * sound.samples[::-1], np.float32), sound.rate)
