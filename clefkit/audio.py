@@ -33,7 +33,7 @@ NATIVE_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff"}
 FFMPEG_LIMIT_S = 600
 SHORTEST_S = 0.05
 MOST_CHANNELS = 2
-RATES_HZ = (11_025, 96_000)
+RATES_HZ = (8000, 192_000)
 LONGEST_WHOLE_S = 2 * 3600
 PEAK_BLOCK = 1024
 PEAK_MARGIN = 128
@@ -85,7 +85,7 @@ def blocks(path: Path, rate: int, block_s: float = 10.0) -> Iterator[Samples]:
 
     yields: (samples,), float32; the mean of the channels; lengths vary by a few samples from block to block
     raises: InputError when the file is not sound we can use: no audio, shorter than 50 ms, more than two channels,
-        a rate outside 11,025 to 96,000 Hz, or samples that are not numbers
+        a rate outside 8,000 to 192,000 Hz, or samples that are not numbers
     """
     with _opened(path) as file:
         resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
@@ -148,6 +148,14 @@ def resample(audio: Audio, rate: int) -> Audio:
     return Audio(np.ascontiguousarray(samples.T, dtype=np.float32), rate)
 
 
+def piece(samples: Samples, first: int, last: int) -> Samples:
+    """samples[:, first:last] as a copy, with zeros where that is outside of the sound. samples: (channels, n)"""
+    out = np.zeros((len(samples), last - first), np.float32)
+    begin, end = (min(max(edge, 0), samples.shape[1]) for edge in (first, last))
+    out[:, begin - first : end - first] = samples[:, begin:end]
+    return out
+
+
 def true_peak_db(samples: Samples) -> float:
     """The highest peak between samples, by fourfold oversampling (ITU-R BS.1770-4, annex 2).
 
@@ -160,7 +168,8 @@ def true_peak_db(samples: Samples) -> float:
     peak = float(tops.max(initial=0.0))
     loud = np.flatnonzero(tops >= peak * PEAK_RISE)
     for first in range(0, len(loud) if peak > 0 else 0, PEAKS_AT_ONCE):
-        pieces = [_around(samples, place * PEAK_BLOCK) for place in loud[first : first + PEAKS_AT_ONCE].tolist()]
+        starts = [place * PEAK_BLOCK for place in loud[first : first + PEAKS_AT_ONCE].tolist()]
+        pieces = [piece(samples, start - PEAK_MARGIN, start + PEAK_BLOCK + PEAK_MARGIN) for start in starts]
         between = soxr.resample(np.concatenate(pieces, axis=1).T, 1, 4)
         size = PEAK_BLOCK + 2 * PEAK_MARGIN
         inner = between.reshape(len(pieces), 4 * size, -1)[:, 4 * PEAK_MARGIN : -4 * PEAK_MARGIN]
@@ -182,14 +191,6 @@ def _tops(samples: Samples) -> NDArray[np.float32]:
         return np.zeros(0, np.float32)
     high, low = (operation.reduceat(samples, starts, axis=1) for operation in (np.maximum, np.minimum))
     return np.asarray(np.maximum(high, -low).max(axis=0), np.float32)
-
-
-def _around(samples: Samples, start: int) -> Samples:
-    """A block with a margin on both sides, zeros outside of the sound."""
-    first, last = start - PEAK_MARGIN, start + PEAK_BLOCK + PEAK_MARGIN
-    piece = samples[:, max(first, 0) : last]
-    missing = (max(-first, 0), max(last - samples.shape[1], 0))
-    return np.pad(piece, ((0, 0), missing)) if any(missing) else piece
 
 
 def loudness(samples: Samples, rate: int) -> float:

@@ -19,6 +19,7 @@ from clefkit.notes import Notes
 
 CENTS_DECIMALS = 4  # of a semitone: a hundredth of a cent
 TIME_DECIMALS = 7
+CLOSEST_S = 1e-6  # nearer points are one that rounding moved apart: a slope between them means nothing
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Clock:
         """This clock, then another that starts from here."""
         knots = [clock_knots for clock_knots in (_knots(self), self.back(_knots(later))) if len(clock_knots)]
         source = np.unique(np.concatenate(knots)) if knots else np.array([0.0, 1.0])
+        source = source[np.diff(source, prepend=-np.inf) > CLOSEST_S]
         return Clock(source, later.at(self.at(source)))
 
     def data(self) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def render(
     lufs: Annotated[
         float | None, typer.Option(min=-70, max=0, help="Loudness of the mix, when its peaks allow it.")
     ] = None,
-    rate: Annotated[int, typer.Option(min=11025, max=96000, metavar="HZ", help="Samples a second.")] = 44100,
+    rate: Annotated[int, typer.Option(min=8000, max=96000, metavar="HZ", help="Samples a second.")] = 44100,
     kind: Annotated[Kind, typer.Option("--format", help="Kind of sound file.")] = Kind.wav,
 ) -> None:
     """Play scores: MusicXML, **kern, ABC, MEI, or MIDI, to sound.

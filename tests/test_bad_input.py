@@ -62,8 +62,8 @@ SOUNDS = {
     "infinite.wav": wav(np.full(44100, np.inf, np.float32), 44100),
     "one.wav": wav(np.zeros(1, np.float32), 44100),
     "eight.wav": wav(np.zeros((44100, 8), np.float32), 44100),
-    "slow.wav": wav(np.zeros(8000, np.float32), 8000),
-    "fast.wav": wav(np.zeros(192_000, np.float32), 192_000),
+    "slow.wav": wav(np.zeros(7999, np.float32), 7999),
+    "fast.wav": wav(np.zeros(192_001, np.float32), 192_001),
     "cut.flac": b"fLaC\x00\x00\x00\x22",
     "film.mp4": b"\x00\x00\x00\x18ftypmp42",
 }

@@ -30,7 +30,25 @@ import numpy as np
 
 from clefkit import audio, clock
 from clefkit.audio import Audio
-from clefkit.augment import band, codec, compressor, eq, filters, gain, limiter, noise, phone, room
+from clefkit.augment import (
+    band,
+    codec,
+    compressor,
+    detune,
+    dynamic_range,
+    eq,
+    filters,
+    gain,
+    limiter,
+    loudness,
+    maximizer,
+    noise,
+    phone,
+    room,
+    saturation,
+    width,
+    wow,
+)
 from clefkit.augment.filters import Response
 from clefkit.clock import Clock
 from clefkit.errors import InputError
@@ -71,7 +89,7 @@ class Bending(Effect, Protocol):
 
 
 FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band}
-BENDING: dict[str, Bending] = {}
+BENDING: dict[str, Bending] = {"detune": detune, "wow": wow}
 EFFECTS: dict[str, Effect] = {
     "noise": noise,
     "compressor": compressor,
@@ -79,6 +97,11 @@ EFFECTS: dict[str, Effect] = {
     "phone": phone,
     "gain": gain,
     "codec": codec,
+    "saturation": saturation,
+    "dynamic-range": dynamic_range,
+    "width": width,
+    "loudness": loudness,
+    "maximizer": maximizer,
     **BENDING,
 }
 KINDS: dict[str, Drawing] = {**FILTERS, **EFFECTS}

@@ -31,7 +31,7 @@ def compress(sound: Audio, threshold_db: float, ratio: float, attack_s: float, r
     over = 20 * np.log10(np.maximum(_frame_rms(sound, frame), FLOOR)) - threshold_db
     bent = np.clip(over + KNEE_DB / 2, 0, KNEE_DB) ** 2 / (2 * KNEE_DB) + np.maximum(over - KNEE_DB / 2, 0)
     reduction = _smooth(bent * (1 - 1 / ratio), attack_s, release_s, frame / sound.rate)
-    return _with_gain(sound, np.append(reduction, reduction[-1]), frame)
+    return with_gain(sound, np.append(reduction, reduction[-1]), frame)
 
 
 def limit(sound: Audio, ceiling_db: float, release_s: float) -> Audio:
@@ -40,7 +40,7 @@ def limit(sound: Audio, ceiling_db: float, release_s: float) -> Audio:
     over = np.maximum(20 * np.log10(np.maximum(_frame_peaks(sound, frame), FLOOR)) - ceiling_db, 0)
     held = _smooth(over, 0.0, release_s, frame / sound.rate)
     # At each border the stronger of its two frames, so that the line between borders is never too weak.
-    return _with_gain(sound, np.maximum(np.append(held, 0), np.append(0, held)), frame)
+    return with_gain(sound, np.maximum(np.append(held, 0), np.append(0, held)), frame)
 
 
 def _frame_rms(sound: Audio, frame: int) -> NDArray[np.float64]:
@@ -80,8 +80,11 @@ def _smooth(reduction: NDArray[np.float64], attack_s: float, release_s: float, s
     return np.array(out)
 
 
-def _with_gain(sound: Audio, reduction: NDArray[np.float64], frame: int) -> Audio:
-    """reduction: (frames + 1,), dB at the borders of the frames"""
+def with_gain(sound: Audio, reduction: NDArray[np.float64], frame: int) -> Audio:
+    """The sound with its gain in straight lines from border to border.
+
+    reduction: (frames + 1,), dB at the borders of the frames; frame: samples
+    """
     gain = (10 ** (-reduction / 20)).astype(np.float64)
     out = np.empty_like(sound.samples)
     line = np.arange(frame) / frame

@@ -16,12 +16,12 @@ from clefkit.audio import Audio
 FRAME_S = 0.1
 FLOOR_DB = -90.0
 GATE_DB = -20.0
-FRAMES_AT_ONCE = 256
+FRAMES_AT_ONCE = 8  # so many stay in the processor's cache; 256 take five times as long
 
 
-def active_db(sound: Audio) -> float:
-    """The active level, -inf for silence."""
-    powers = frame_powers(sound)
+def active_db(sound: Audio, *, weighted: bool = True) -> float:
+    """The active level, -inf for silence; without the A curve where a device's needle counts and not an ear."""
+    powers = frame_powers(sound, weighted=weighted)
     loud = powers[powers > 10 ** (FLOOR_DB / 10)]
     if not len(loud):
         return -np.inf
@@ -34,13 +34,14 @@ def mean_db(sound: Audio) -> float:
     return float(10 * np.log10(mean)) if mean > 0 else -np.inf
 
 
-def frame_powers(sound: Audio) -> NDArray[np.float64]:
-    """A-weighted power of each frame, mean over channels. returns: (frames,)"""
+def frame_powers(sound: Audio, *, weighted: bool = True) -> NDArray[np.float64]:
+    """Power of each frame, A-weighted unless said otherwise, mean over channels. returns: (frames,)"""
     from scipy import fft
 
-    size = min(2 * round(FRAME_S * sound.rate / 2), 2 * (sound.samples.shape[1] // 2))
+    size = 2 * hop(sound)
     window = np.hanning(size + 1)[:size].astype(np.float32)
-    curve = a_weighting(np.fft.rfftfreq(size, 1 / sound.rate)) ** 2
+    frequencies = np.fft.rfftfreq(size, 1 / sound.rate)
+    curve = a_weighting(frequencies) ** 2 if weighted else np.ones(len(frequencies))
     curve[1:-1] *= 2
     curve /= size * float((window**2).sum())
     frames = np.lib.stride_tricks.sliding_window_view(sound.samples, size, axis=1)[:, :: size // 2]
@@ -50,6 +51,11 @@ def frame_powers(sound: Audio) -> NDArray[np.float64]:
         energy = spectrum.real**2 + spectrum.imag**2
         powers[first : first + FRAMES_AT_ONCE] = (energy @ curve.astype(np.float32)).mean(axis=0)
     return powers
+
+
+def hop(sound: Audio) -> int:
+    """Samples from frame to frame: half a frame, which is shorter when the sound is."""
+    return int(min(round(FRAME_S * sound.rate / 2), sound.samples.shape[1] // 2))
 
 
 def a_weighting(frequencies: ArrayLike) -> NDArray[np.float64]:
