@@ -30,7 +30,7 @@ import numpy as np
 
 from clefkit import audio, clock
 from clefkit.audio import Audio
-from clefkit.augment import band, codec, compressor, eq, filters, gain, limiter, noise, phone, room
+from clefkit.augment import band, codec, compressor, eq, filters, gain, limiter, microphone, noise, phone, place, room
 from clefkit.augment.filters import Response
 from clefkit.clock import Clock
 from clefkit.errors import InputError
@@ -70,7 +70,7 @@ class Bending(Effect, Protocol):
     def clock(self, numbers: dict[str, Any], duration_s: float, /) -> Clock: ...
 
 
-FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band}
+FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band, "microphone": microphone, "place": place}
 BENDING: dict[str, Bending] = {}
 EFFECTS: dict[str, Effect] = {
     "noise": noise,
