@@ -3,9 +3,9 @@
 Each curve follows a published one, named beside it, in our own numbers, to about 1 dB. "From memory" says that the
 data sheet's drawing is known but was not at hand when the numbers were written.
 
-A directional microphone hears the bass of near sources louder (proximity effect). A microphone that takes a share b of
-its signal from the gradient of pressure (0 omni, 0.5 cardioid, 1 figure of eight) hears a point source at distance r,
-on axis, as |1 + b / (jkr)|, k = 2 pi f / c (Eargle, The microphone book, 2004, chapter 3). The curves are those of a source at a
+A directional microphone hears the bass of near sources louder (proximity effect). One that takes a share b of its
+signal from the gradient of pressure (0 omni, 0.5 cardioid, 1 figure of eight) hears a point source at distance r, on
+axis, as |1 + b / (jkr)|, k = 2 pi f / c (Eargle, The microphone book, 2004). The curves are those of a source at a
 metre, so nearer ones have more bass and farther ones less. Nearer than 10 cm no source is a point any more.
 """
 
@@ -75,8 +75,8 @@ MICROPHONES = {
     # knowledge of reviews: thin below 100 Hz, a rise around 8 kHz.
     "portable": Microphone(
         CARDIOID,
-        [(30, -13), (50, -7), (80, -3.5), (150, -1), (300, 0), (1000, 0), (3000, 0.5), (5000, 2), (8000, 4), (11_000, 3),
-         (14_000, 0), (17_000, -5), (20_000, -10)],
+        [(30, -13), (50, -7), (80, -3.5), (150, -1), (300, 0), (1000, 0), (3000, 0.5), (5000, 2), (8000, 4),
+         (11_000, 3), (14_000, 0), (17_000, -5), (20_000, -10)],
     ),
     # A telephone that films: the steep filter of 24 dB an octave below 250 Hz that the iPhone applies (Studio Six
     # Digital, Internal Apple microphone; Faber Acoustical, iPhone microphone frequency response comparison, 2009, where
@@ -97,9 +97,9 @@ MICROPHONES = {
     # filter of 16 kHz in the software tool library (ITU-T G.191), to 0.2 dB.
     "telephone": Microphone(
         OMNI,
-        [(80, -35), (100, -28), (125, -21), (160, -13.5), (200, -9.5), (250, -6.5), (315, -4.5), (400, -3.5), (500, -2.5),
-         (630, -2), (800, -1), (1000, 0), (1250, 1.5), (1600, 3), (2000, 3.5), (2500, 5), (3150, 6), (3550, 3), (4000, 0),
-         (5000, -5.5), (6300, -20), (7000, -29.5), (8000, -36.5)],
+        [(80, -35), (100, -28), (125, -21), (160, -13.5), (200, -9.5), (250, -6.5), (315, -4.5), (400, -3.5),
+         (500, -2.5), (630, -2), (800, -1), (1000, 0), (1250, 1.5), (1600, 3), (2000, 3.5), (2500, 5), (3150, 6),
+         (3550, 3), (4000, 0), (5000, -5.5), (6300, -20), (7000, -29.5), (8000, -36.5)],
     ),
 }  # fmt: skip
 

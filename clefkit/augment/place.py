@@ -6,8 +6,8 @@ axis, (1 + cos) / 2, the time is that of sound over the way. The recorder's gain
 power of both channels stays; the earlier channel stays in time, the later one comes after it.
 
 Pairs: `spaced`, two omnis side by side; `xy`, two cardioids in one point that look 90 degrees apart; `ortf`, two
-cardioids 17 cm and 110 degrees apart; `mono`, one microphone, for which the direction means nothing. One channel becomes
-two with all but mono; of two channels each goes to its microphone.
+cardioids 17 cm and 110 degrees apart; `mono`, one microphone, for which the direction means nothing. One channel
+becomes two with all but mono; of two channels each goes to its microphone.
 """
 
 from __future__ import annotations
