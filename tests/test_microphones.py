@@ -33,7 +33,7 @@ def spectrum(sound: Audio, hertz: list[float] | NDArray[np.float64]) -> NDArray[
     """What became of a click, at these frequencies. returns: (channels, frequencies)"""
     time = np.arange(sound.samples.shape[1]) - AT
     turns = np.exp(-2j * np.pi * np.outer(time, np.asarray(hertz) / sound.rate))
-    return np.asarray(sound.samples.astype(np.float64) @ turns / 0.5)
+    return np.asarray(sound.samples.astype(np.float64) @ turns / 0.5, np.complex128)
 
 
 def decibels(sound: Audio, hertz: list[float] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -118,11 +118,9 @@ def _ticks(rng: Generator, shape: tuple[int, ...], rate: int) -> Ticks:
     order = np.argsort(at, kind="stable")
     # A groove's walls are its two channels: what hits both may push them the same way or apart.
     angle = rng.uniform(0, 2 * math.pi, len(at))
-    walls = (
-        math.sqrt(2) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        if shape[0] == 2
-        else np.sign(angle - 3)[:, None]
-    )
+    walls = np.stack([np.cos(angle), np.sin(angle)], axis=1) * math.sqrt(2)
+    if shape[0] == 1:
+        walls = np.sign(walls[:, :1])
     heights = 10 ** (np.minimum(decibels, HIGHEST_DB) / 20)[:, None] * walls
     return Ticks(at[order], heights[order].astype(np.float32), rng.integers(SHAPES, size=len(at))[order])
 
