@@ -42,8 +42,10 @@ from clefkit.augment import (
     limiter,
     loudness,
     maximizer,
+    microphone,
     noise,
     phone,
+    place,
     room,
     saturation,
     width,
@@ -88,7 +90,7 @@ class Bending(Effect, Protocol):
     def clock(self, numbers: dict[str, Any], duration_s: float, /) -> Clock: ...
 
 
-FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band}
+FILTERS: dict[str, Filter] = {"room": room, "eq": eq, "band": band, "microphone": microphone, "place": place}
 BENDING: dict[str, Bending] = {"detune": detune, "wow": wow}
 EFFECTS: dict[str, Effect] = {
     "noise": noise,

@@ -1,28 +1,29 @@
 """Noise under the music, synthesised, at a signal-to-noise ratio.
 
 The ratio is that of the music's active level (see `level`) to the noise's mean level, both A-weighted, in dB. The noise
-lasts as long as the sound, its channels are independent (but for hum, which is the same in all), and silence gets none.
+lasts as long as the sound, its channels are independent (but for hum, which is the same in all, and what `crowd` and
+`vinyl` put between them), and silence gets none.
 
 Spectra are tables of our own: white and pink by definition; `hiss` rises like an unequalised tape and falls above
 12 kHz; `room` falls by some 6 dB an octave like ventilation; `street` is a distant wash with cars that pass every few
-seconds; `hum-50` and `hum-60` are the mains with its harmonics, odd ones stronger.
+seconds; `hum-50` and `hum-60` are the mains with its harmonics, odd ones stronger; `crowd` and `vinyl` have modules of
+their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.audio import Audio, Samples
-from clefkit.augment import convolve, level, settings
+from clefkit.augment import coloured, crowd, level, settings, vinyl
+from clefkit.augment.curve import Corners
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-Corners = Sequence[tuple[float, float]]
 
 # (Hz, dB) at corners, straight lines in logarithm between them.
 SPECTRA: dict[str, Corners] = {
@@ -34,9 +35,8 @@ SPECTRA: dict[str, Corners] = {
 }
 PASSING: Corners = [(20, -4), (50, 0), (120, -2), (500, -9), (1200, -9), (3000, -19), (10_000, -38), (20_000, -60)]
 MAINS_HZ = {"hum-50": 50.0, "hum-60": 60.0}
-KINDS = (*SPECTRA, *MAINS_HZ)
+KINDS = (*SPECTRA, *MAINS_HZ, "crowd", "vinyl")
 
-TAPS = 8192
 BLOCK = 2**20
 HARMONICS = 20
 MAINS_WANDER_HZ = 0.05
@@ -77,36 +77,18 @@ def blocks(kind: str, seed: int, shape: tuple[int, ...], rate: int) -> Iterator[
 
     shape: (channels, samples) of the whole; yields: (channels, up to 2**20 samples), float32
     """
-    rng = np.random.default_rng(seed)
+    for piece in _pieces(kind, np.random.default_rng(seed), shape, rate):
+        for start in range(0, piece.shape[1], BLOCK):
+            yield piece[:, start : start + BLOCK]
+
+
+def _pieces(kind: str, rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
+    """The noise in pieces of the size that suits its kind."""
     if kind in MAINS_HZ:
-        yield from _hum(MAINS_HZ[kind], rng, shape, rate)
-    elif kind == "street":
-        yield from _street(rng, shape, rate)
-    else:
-        yield from _coloured(SPECTRA[kind], rng, shape, rate)
-
-
-def _coloured(corners: Corners, rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
-    """White noise through a filter of that spectrum."""
-    taps = _filter(corners, rate)
-    before = rng.standard_normal((shape[0], TAPS - 1), np.float32)
-    for start in range(0, shape[1], BLOCK):
-        white = rng.standard_normal((shape[0], min(BLOCK, shape[1] - start)), np.float32)
-        joined = np.concatenate([before, white], axis=1)
-        before = joined[:, -(TAPS - 1) :]
-        yield convolve.convolve(joined, taps, lead=TAPS - 1, length=white.shape[1])
-
-
-def _filter(corners: Corners, rate: int) -> Samples:
-    """Linear-phase taps that give white noise this spectrum and an A-weighted level of 0 dB. returns: (1, TAPS)"""
-    frequencies = np.fft.rfftfreq(TAPS, 1 / rate)
-    hertz, decibels = np.array(corners).T
-    shape = 10 ** (np.interp(np.log(np.maximum(frequencies, 1.0)), np.log(hertz), decibels) / 20)
-    shape[frequencies < hertz[0]] *= (frequencies[frequencies < hertz[0]] / hertz[0]) ** 2
-    taps = np.roll(np.fft.irfft(shape, TAPS), TAPS // 2) * np.hanning(TAPS)
-    weighted = np.abs(np.fft.rfft(taps)) * level.a_weighting(frequencies)
-    power = (2 * (weighted**2).sum() - weighted[0] ** 2 - weighted[-1] ** 2) / TAPS
-    return np.asarray(taps / np.sqrt(power), np.float32)[None, :]
+        return _hum(MAINS_HZ[kind], rng, shape, rate)
+    if kind in SPECTRA and kind != "street":
+        return coloured.noise(SPECTRA[kind], rng, shape, rate)
+    return {"street": _street, "crowd": crowd.pieces, "vinyl": vinyl.pieces}[kind](rng, shape, rate)
 
 
 def _hum(mains_hz: float, rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Samples]:
@@ -133,8 +115,8 @@ def _street(rng: Generator, shape: tuple[int, ...], rate: int) -> Iterator[Sampl
     """A steady wash, and cars: each louder and softer again, with a spectrum of its own."""
     envelope = _passing(rng, shape[1] / rate)
     scale = np.float32(1 / np.sqrt(1 + (envelope**2).mean()))
-    wash = _coloured(SPECTRA["street"], np.random.default_rng(rng.integers(2**32)), shape, rate)
-    cars = _coloured(PASSING, np.random.default_rng(rng.integers(2**32)), shape, rate)
+    wash = coloured.noise(SPECTRA["street"], np.random.default_rng(rng.integers(2**32)), shape, rate)
+    cars = coloured.noise(PASSING, np.random.default_rng(rng.integers(2**32)), shape, rate)
     start, grid = 0, np.arange(len(envelope)) / ENVELOPE_HZ
     for steady, passing in zip(wash, cars, strict=True):
         time = np.arange(start, start + steady.shape[1]) / rate

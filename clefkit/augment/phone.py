@@ -1,8 +1,9 @@
 """A telephone's microphone and its recording software.
 
-Band limits (12 dB an octave below, 24 above), the resonance of the microphone's port, automatic gain, limiter. Gain and
-limiter work relative to the active level (see `level`), as if the phone had found its range. No speech codec: it would
-break pitch, and a phone that records music doesn't use one.
+Band limits (12 dB an octave below, 24 above), the resonance of the microphone's port, noise suppression (see
+`suppression`; none at 0 dB), automatic gain, limiter. Gain and limiter work relative to the active level (see `level`),
+as if the phone had found its range. No speech codec: it would break pitch, and a phone that records music doesn't use
+one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clefkit.audio import Audio
-from clefkit.augment import biquad, dynamics, level, settings
+from clefkit.augment import biquad, dynamics, level, settings, suppression
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -26,6 +27,7 @@ SETTINGS: settings.Table = {
     "ratio": settings.Number(1, 10),
     "release_s": settings.Number(0.1, 10),
     "ceiling_db": settings.Number(3, 40),
+    "suppression_db": settings.Number(0, 15, default=0),
 }
 AUTOMATIC_GAIN_DB = -6.0
 AUTOMATIC_ATTACK_S = 0.05
@@ -40,6 +42,8 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
     # One name for all steps, so that an hour of sound is in memory no more often than it must be.
     heard = biquad.apply(sound, _microphone(numbers, sound.rate))
+    if numbers["suppression_db"] > 0:
+        heard = suppression.suppress(heard, numbers["suppression_db"])
     active = level.active_db(heard)
     if not np.isfinite(active):
         return heard
