@@ -178,9 +178,9 @@ def true_peak_db(samples: Samples) -> float:
 
 
 def true_peak_bound_db(samples: Samples) -> float:
-    """What `true_peak_db` is at most, at a tenth of its cost."""
+    """What `true_peak_db` is at most, at a tenth of its cost: no music rises by 6 dB between its samples."""
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
-    return 20 * math.log10(peak / PEAK_RISE) if peak > 0 else -math.inf
+    return 20 * math.log10(2 * peak) if peak > 0 else -math.inf
 
 
 def _tops(samples: Samples) -> NDArray[np.float32]:

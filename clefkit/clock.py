@@ -19,6 +19,7 @@ from clefkit.notes import Notes
 
 CENTS_DECIMALS = 4  # of a semitone: a hundredth of a cent
 TIME_DECIMALS = 7
+SHORTEST_S = 0.1  # pitches of shorter notes are those of a tenth of a second: a clock's points are rounded
 CLOSEST_S = 1e-6  # nearer points are one that rounding moved apart: a slope between them means nothing
 
 
@@ -60,7 +61,7 @@ class Clock:
     def moved(self, notes: Notes) -> Notes:
         """The notes where they are here, as high as they sound here: played faster is higher."""
         onset, offset = self.at(notes.onset), self.at(notes.offset)
-        long = np.maximum(notes.offset - notes.onset, 1e-3)
+        long = np.maximum(notes.offset - notes.onset, SHORTEST_S)
         stretched = self.at(notes.onset + long) - onset
         semitones = (12 * np.log2(long / stretched)).round(CENTS_DECIMALS)
         sounding = None if notes.sounding is None else self.at(notes.sounding)

@@ -73,7 +73,7 @@ def presets() -> dict[str, Path]:
 
 def rooms() -> dict[str, Path]:
     """Every room response by name."""
-    return _by_name("presets/rooms", "*.flac")
+    return _by_name("presets/rooms", "*.flac") | _by_name("presets/rooms", "*.wav")
 
 
 def room(name: str) -> Asset:
