@@ -73,7 +73,7 @@ def presets() -> dict[str, Path]:
 
 def rooms() -> dict[str, Path]:
     """Every room response by name."""
-    return _by_name("presets/rooms", "*.flac") | _by_name("presets/rooms", "*.wav")
+    return _by_name("presets/rooms", "*.flac", "*.wav")
 
 
 def room(name: str) -> Asset:
@@ -212,10 +212,10 @@ def restored(value: Any) -> Any:
     return asset
 
 
-def _by_name(folder: str, pattern: str) -> dict[str, Path]:
+def _by_name(folder: str, *patterns: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in roots():
-        for path in sorted((root / folder).glob(pattern)):
+        for path in sorted(path for pattern in patterns for path in (root / folder).glob(pattern)):
             named = path.parent if path.name == "config.toml" else path
             found.setdefault(named.name if named.is_dir() else named.stem, named)
     return found
