@@ -16,7 +16,7 @@ from clefkit.audio import Audio
 FRAME_S = 0.1
 FLOOR_DB = -90.0
 GATE_DB = -20.0
-FRAMES_AT_ONCE = 8  # so many stay in the processor's cache; 256 take five times as long
+FRAMES_AT_ONCE = 16  # so many stay in the processor's cache; 256 take four times as long
 
 
 def active_db(sound: Audio, *, weighted: bool = True) -> float:
