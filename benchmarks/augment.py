@@ -13,6 +13,7 @@ how busy the cores were, and the memory of all its processes at a quarter, half 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import os
 import resource
@@ -163,8 +164,7 @@ def _torchaudio(samples: Any, response: Any) -> Turns:
 
 
 def _audiomentations(samples: Any, response: Path) -> Turns:
-    import audiomentations as theirs
-
+    theirs = importlib.import_module("audiomentations")  # not among our extras: it brings librosa and numba
     room = theirs.ApplyImpulseResponse(response, p=1.0)
     four = theirs.Compose(
         [
