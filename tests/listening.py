@@ -20,7 +20,7 @@ from clefkit.notes import Notes
 RATE = 44_100
 CEILING_DBTP = -1.0
 LUFS = (-30.0, -10.0)
-LATE_S = 0.005
+LATE_S = 0.001
 CENTS = 15.0
 # By how much the notes may be harder to find at each level (note F1, onset within 50 ms).
 F1_FALLS = {1: 0.05, 2: 0.12, 3: 0.25}
