@@ -13,7 +13,6 @@ The few resonances that a small room has under some 100 Hz are not simulated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,9 +84,10 @@ class Reverberation:
         losses: (bands,); returns: one channel for each microphone
         """
         spectrum = np.zeros((len(self.mirrored.distances_m), self._size // 2 + 1), np.complex128)
-        for weights, pulses in zip(self._weights, self._reflections(losses), strict=True):
-            spectrum += weights * np.fft.rfft(pulses, self._size)
-        out = np.fft.irfft(spectrum, self._size)[:, : self.noise.shape[1]] + self._direct()
+        for band, loss in enumerate(losses):
+            reflections = self._heard(self._strengths(band, loss))
+            spectrum += self._weights[band] * np.fft.rfft(reflections, self._size)
+        out = np.fft.irfft(spectrum * self._high_pass, self._size)[:, : self.noise.shape[1]] + self._direct()
         for band, loss in enumerate(losses):
             out += self._envelope(band, loss) * self._bands_of_noise[band]
         return Audio(out.astype(np.float32), self.rate)
@@ -118,58 +118,61 @@ class Reverberation:
         strengths[:, 0] = 0
         return np.asarray(strengths)
 
-    def _arrivals(self) -> Floats:
-        """When each source is heard, in samples of the response. returns: (microphones, sources)"""
-        later_m = self.mirrored.distances_m - self._nearest_m
-        return np.asarray(later_m * (self.rate / SOUND_M_S) + round(LEAD_S * self.rate))
-
     def _direct(self) -> Floats:
-        strengths = self._nearest_m / self.mirrored.distances_m[:, :1]
-        return self._pulses(self._arrivals()[:, :1], strengths)
+        strengths = self._nearest_m / self.mirrored.distances_m
+        strengths[:, 1:] = 0
+        return self._heard(strengths)
 
-    def _reflections(self, losses: Floats) -> Iterator[Floats]:
-        """The mirrored sources as each octave has them, band by band. yields: (microphones, samples)"""
-        arrivals = self._arrivals()
-        for band, loss in enumerate(losses):
-            yield self._pulses(arrivals, self._strengths(band, loss))
-
-    def _pulses(self, arrivals: Floats, strengths: Floats) -> Floats:
-        """Pulses between samples, by a sinc under a Hann window. arrivals, strengths: (microphones, pulses)"""
+    def _heard(self, strengths: Floats) -> Floats:
+        """All sources, each as strong as it says. strengths: (microphones, sources); returns: (microphones, samples)"""
+        channels = zip(*self._pulses, strengths, strict=True)
         length = self.noise.shape[1]
-        offsets = np.arange(1 - HALF_SINC, HALF_SINC + 1)
-        rows = []
-        for times, heights in zip(arrivals, strengths, strict=True):
-            before = np.floor(times)
-            from_pulse = offsets - (times - before)[:, None]
-            values = heights[:, None] * np.sinc(from_pulse) * np.cos(np.pi / 2 * from_pulse / HALF_SINC) ** 2
-            places = before.astype(np.intp)[:, None] + offsets
-            inside = (places >= 0) & (places < length)
-            rows.append(np.bincount(places[inside], values[inside], length))
-        return np.array(rows)
+        heard = [np.bincount(at.ravel(), (each[:, None] * pulse).ravel(), length) for at, pulse, each in channels]
+        return np.array(heard, np.float64)
 
     @cached_property
-    def _weights(self) -> NDArray[np.complex128]:
-        """How much of each frequency belongs to each octave, in amplitude: 1 in all, but for what is below hearing.
+    def _pulses(self) -> tuple[NDArray[np.intp], Floats]:
+        """A click from each source: its samples, and their heights, a sinc under a Hann window.
 
-        returns: (bands, frequencies); complex, for the high pass (Butterworth, second order) comes after its cause
+        returns: both (microphones, sources, taps)
         """
-        frequencies = np.maximum(np.fft.rfftfreq(self._size, 1 / self.rate), FAINTEST)
-        octave = np.clip(np.log2(frequencies / LOWEST_HZ), 0, len(self.bands_hz) - 1)
-        near = np.clip(1 - np.abs(octave - np.arange(len(self.bands_hz))[:, None]), 0, 1)
-        low = HIGH_PASS_HZ / frequencies
-        return np.asarray(np.sin(np.pi / 2 * near) ** 2 / (1 - 1j * math.sqrt(2) * low - low**2))
+        later_m = self.mirrored.distances_m - self._nearest_m
+        arrivals = later_m * (self.rate / SOUND_M_S) + round(LEAD_S * self.rate)
+        taps = np.arange(1 - HALF_SINC, HALF_SINC + 1)
+        before = np.floor(arrivals)
+        from_arrival = taps - (arrivals - before)[..., None]
+        heights = np.sinc(from_arrival) * np.cos(np.pi / 2 * from_arrival / HALF_SINC) ** 2
+        places = before.astype(np.intp)[..., None] + taps
+        inside = (places >= 0) & (places < self.noise.shape[1])
+        return np.where(inside, places, 0), np.where(inside, heights, 0.0)
+
+    @cached_property
+    def _frequencies(self) -> Floats:
+        return np.asarray(np.maximum(np.fft.rfftfreq(self._size, 1 / self.rate), FAINTEST))
+
+    @cached_property
+    def _high_pass(self) -> NDArray[np.complex128]:
+        """Against what mirrored sources add up to below hearing: Butterworth, second order. returns: (frequencies,)"""
+        low = HIGH_PASS_HZ / self._frequencies
+        return np.asarray(1 / (1 - 1j * math.sqrt(2) * low - low**2), np.complex128)
+
+    @cached_property
+    def _weights(self) -> Samples:
+        """How much of each frequency belongs to each octave, in amplitude: 1 in all. returns: (bands, frequencies)"""
+        octave = np.clip(np.log2(self._frequencies / LOWEST_HZ), 0, len(self.bands_hz) - 1)
+        near = (np.clip(1 - np.abs(octave - band), 0, 1) for band in range(len(self.bands_hz)))
+        return np.array([np.sin(np.pi / 2 * part) ** 2 for part in near], np.float32)
 
     @cached_property
     def _bands_of_noise(self) -> Samples:
         """The noise at each microphone, in octaves. returns: (bands, microphones, samples)"""
-        frequencies = np.fft.rfftfreq(self._size, 1 / self.rate)
-        coherence = np.sinc(2 * frequencies * self.spacing_m / SOUND_M_S)
-        spectra = np.fft.rfft(self.noise, self._size)
+        coherence = np.sinc(2 * self._frequencies * self.spacing_m / SOUND_M_S)
+        spectra = np.fft.rfft(self.noise, self._size) * self._high_pass
         alike, unlike = spectra[0] * np.sqrt((1 + coherence) / 2), spectra[1] * np.sqrt((1 - coherence) / 2)
         heard = np.array([alike + unlike, alike - unlike])[: len(self.mirrored.distances_m)]
         length = self.noise.shape[1]
-        bands = [np.fft.irfft(weights * heard, self._size)[:, :length] for weights in self._weights]
-        return np.array(bands, np.float32)
+        bands = (np.fft.irfft(weights * heard, self._size)[:, :length] for weights in self._weights)
+        return np.array([band.astype(np.float32) for band in bands])
 
     def _envelope(self, band: int, loss: float) -> Floats:
         """What the noise is multiplied by. The rays' energy is smoothed, over longer times the later it comes.

@@ -26,7 +26,8 @@ MIDDLE = (3, 4)
 LOSSES = (0.01, 3.0)
 BISECTIONS = 30
 CORRECTIONS = 3
-CLOSE = 0.02
+CLOSE, WIDE = 0.02, 0.1
+MOST_DRAWN_OUT = 20
 MOST_CORRECTION = 1.3
 LONGER = 1.35  # than the time asked for, because bass must fall by 60 dB
 
@@ -34,10 +35,13 @@ LONGER = 1.35  # than the time asked for, because bass must fall by 60 dB
 def response(rt60_s: float, box: Box, seed: int, rate: int) -> Response:
     """One channel for each microphone, the direct sound at unity gain, the tail cut where it has fallen by 60 dB.
 
-    rt60_s: as T20, the mean of the octaves at 500 Hz and 1 kHz; that of the whole spectrum is within 10 % of it, too
+    rt60_s: as T20, within 10 %: the mean of the octaves at 500 Hz and 1 kHz, and that of the whole spectrum, unless the
+        source is much nearer than the critical distance, where the whole decay begins with the end of the direct sound
     seed: of the places in the room and of the noise in its tail
     raises: InputError naming what is possible; MissingError without pyroomacoustics
     """
+    if box.size_m.max() > MOST_DRAWN_OUT * box.size_m.min():
+        raise InputError(f"{box.name} is too long: {MOST_DRAWN_OUT} times its shortest side at most")
     places, noise = np.random.default_rng(seed).spawn(2)
     where = shoebox.places(box, places)
     mirrored = shoebox.mirrored(box, where, places)
@@ -51,7 +55,10 @@ def response(rt60_s: float, box: Box, seed: int, rate: int) -> Response:
     if not shortest < rt60_s < longest:
         longest = min(longest, LONGEST_S)
         raise InputError(f"{box.name} can't have an rt60_s of {rt60_s:g}: from about {shortest:.2f} to {longest:.1f}")
-    return _fitted(room, rt60_s)
+    made = _fitted(room, rt60_s)
+    if abs(acoustics.rt60_s(made, rate) / rt60_s - 1) > WIDE:
+        raise InputError(f"no walls give {box.name} an rt60_s of {rt60_s:g} at {box.distance_m:g} m")
+    return made
 
 
 def _fitted(room: Reverberation, rt60_s: float) -> Response:

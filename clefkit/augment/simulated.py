@@ -77,9 +77,10 @@ def _kept(place: Path, channels: int) -> Samples | None:
     """What is kept there, None when there is nothing, or nothing sound."""
     try:
         data = place.read_bytes()
-        place.touch()
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        place.touch()  # it was used last
     digest, samples = data[:HASH_BYTES], data[HASH_BYTES:]
     if hashlib.sha256(samples).digest() != digest:
         return None
