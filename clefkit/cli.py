@@ -13,6 +13,7 @@ import clefkit
 TABLE = {
     "render": "Play scores: MusicXML or MIDI to sound, with exact references.",
     "augment": "Move recordings to another room, microphone or phone.",
+    "room": "Simulate the response of a room (extra `rooms`).",
     "transcribe": "Hear notes: sound to MIDI.",
     "score": "Compare with a reference; fail when it is not good enough.",
     "train": "Make checkpoints from their recipes (extra `train`).",

@@ -1,7 +1,8 @@
 """Paths in, paths out: the loop every command runs in, and the options that all of them share.
 
 A command is a function with a parameter `common`; `@stream.command(app)` gives it the options. It ends in one call:
-`stream.run` for a stage that makes files, `stream.measure` for one that finds something out.
+`stream.run` for a stage that makes files, `stream.create` for one that needs no input to make one, `stream.measure` for
+one that finds something out.
 """
 
 from __future__ import annotations
@@ -102,6 +103,17 @@ def run(stage: str, paths: list[str] | None, common: Common, **options: Any) -> 
     out, out_is_file = _target(paths, common)
     job = Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose)
     _write(work.make, job, paths, common)
+
+
+def create(stage: str, common: Common, **options: Any) -> NoReturn:
+    """Run a stage that makes one file of numbers alone (`product`), and print its path."""
+    out, out_is_file = _target([""], common)
+    writing.sweep((out.parent if out_is_file else out) if out else Path())
+    written = work.create(Job(stage, options, common.seed, out, out_is_file, common.force))
+    if written.note:
+        report.Reporter(common.name, None, quiet=common.quiet).note(written.note)
+    report.path(str(written.path), written.record, as_json=common.json, null=common.null)
+    raise typer.Exit
 
 
 def replay(paths: list[str] | None, common: Common) -> NoReturn:

@@ -19,7 +19,7 @@ import clefkit
 from clefkit import record, registry, writing
 from clefkit.errors import ClefkitError, InputError
 from clefkit.record import Product, Source
-from clefkit.writing import Group
+from clefkit.writing import Group, Written
 
 MAKING_STAGES = ("render", "augment", "transcribe")
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
@@ -66,6 +66,19 @@ class Item(NamedTuple):
 def make(job: Job, item: Item) -> Outcome:
     """Run a making stage (`products`) on one input and write what it makes."""
     return _guarded(_make, job, item)
+
+
+def create(job: Job) -> Written:
+    """Run a stage that makes one file of numbers alone (`product`).
+
+    raises: as the stage and `writing.write` do
+    """
+    product: Product = importlib.import_module(f"clefkit.{job.stage}").product(job.seed, **job.options)
+    path = (job.out or Path()) / product.suffix
+    if job.out_is_file and job.out is not None:
+        path = _beside_out(job.out, product, product)
+    recipe = {"stage": job.stage, "version": clefkit.__version__, "seed": job.seed, "options": job.options}
+    return writing.write(Group([product], [path]), recipe, job.force)
 
 
 def measure(job: Job, item: Item) -> Outcome:
