@@ -165,14 +165,24 @@ class Reverberation:
 
     @cached_property
     def _bands_of_noise(self) -> Samples:
-        """The noise at each microphone, in octaves. returns: (bands, microphones, samples)"""
+        """The noise at each microphone, in octaves. returns: (bands, microphones, samples)
+
+        What is alike and what is unlike have the power they should have in each octave, as they do by chance in a long
+        noise: a short tail holds too few periods of the bass for that.
+        """
         coherence = np.sinc(2 * self._frequencies * self.spacing_m / SOUND_M_S)
-        spectra = np.fft.rfft(self.noise, self._size) * self._high_pass
-        alike, unlike = spectra[0] * np.sqrt((1 + coherence) / 2), spectra[1] * np.sqrt((1 - coherence) / 2)
-        heard = np.array([alike + unlike, alike - unlike])[: len(self.mirrored.distances_m)]
-        length = self.noise.shape[1]
-        bands = (np.fft.irfft(weights * heard, self._size)[:, :length] for weights in self._weights)
-        return np.array([band.astype(np.float32) for band in bands])
+        shares = np.sqrt([(1 + coherence) / 2, np.maximum((1 - coherence) / 2, 0)]) * np.abs(self._high_pass)
+        spectra = np.fft.rfft(self.noise, self._size)
+        spectra *= shares * np.exp(1j * np.angle(self._high_pass))
+        length, bands = self.noise.shape[1], []
+        for weights in self._weights:
+            parts = np.fft.irfft(weights * spectra, self._size)[:, :length]
+            expected = np.square(weights * shares).mean(axis=1)
+            measured = np.square(parts).mean(axis=1)
+            parts *= np.sqrt(expected / np.maximum(measured, FAINTEST))[:, None]
+            heard = [parts[0] + parts[1], parts[0] - parts[1]]
+            bands.append(np.array(heard[: len(self.mirrored.distances_m)], np.float32))
+        return np.array(bands)
 
     def _envelope(self, band: int, loss: float) -> Floats:
         """What the noise is multiplied by. The rays' energy is smoothed, over longer times the later it comes.
