@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import platform
 import shutil
@@ -38,6 +39,28 @@ def presets(names: list[str]) -> list[Row]:
         }
         for preset in chosen
     ]
+
+
+def effects() -> list[Row]:
+    """What a preset may say: each setting of each effect, the values it may have, and what it is when nobody says."""
+    from clefkit.augment import chain
+
+    return [
+        {"kind": kind, "about": (inspect.getdoc(effect) or "").split("\n")[0]} | _setting(key, setting)
+        for kind, effect in chain.KINDS.items()
+        for key, setting in effect.SETTINGS.items()
+    ]
+
+
+def _setting(key: str, setting: Any) -> Row:
+    from clefkit.augment import settings
+
+    if isinstance(setting, settings.Name):
+        return {"setting": key, "values": ", ".join(sorted(setting.known())), "default": "must be given"}
+    if isinstance(setting, settings.Seed):
+        return {"setting": key, "values": f"0 to {settings.MOST_SEED - 1}", "default": "drawn"}
+    default = "must be given" if setting.default is None else f"{setting.default:g}"
+    return {"setting": key, "values": f"{setting.low:g} to {setting.high:g}", "default": default}
 
 
 def details(kind: str, name: str) -> str:

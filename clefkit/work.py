@@ -22,6 +22,7 @@ from clefkit.record import Product, Source
 from clefkit.writing import Group, Written
 
 MAKING_STAGES = ("render", "augment", "transcribe")
+CREATING_STAGES = ("augment.roomfile",)
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 
 
@@ -73,12 +74,17 @@ def create(job: Job) -> Written:
 
     raises: as the stage and `writing.write` do
     """
-    product: Product = importlib.import_module(f"clefkit.{job.stage}").product(job.seed, **job.options)
+    product = _created(job)
     path = (job.out or Path()) / product.suffix
     if job.out_is_file and job.out is not None:
         path = _beside_out(job.out, product, product)
     recipe = {"stage": job.stage, "version": clefkit.__version__, "seed": job.seed, "options": job.options}
     return writing.write(Group([product], [path]), recipe, job.force)
+
+
+def _created(job: Job) -> Product:
+    product: Product = importlib.import_module(f"clefkit.{job.stage}").product(job.seed, **job.options)
+    return product
 
 
 def measure(job: Job, item: Item) -> Outcome:
@@ -137,6 +143,12 @@ def _measure(job: Job, path: Path, outcome: Outcome) -> None:
 
 def _replay(job: Job, path: Path, outcome: Outcome) -> None:
     data = record.load(record.beside(path))
+    folder = job.out or path.parent
+    if data.get("stage") in CREATING_STAGES and {"seed", "options", "sha256", "version"} <= data.keys():
+        product = _created(Job(data["stage"], data["options"], data["seed"]))
+        group = Group([product], [folder / path.name])
+        outcome.files.append((str(group.main), writing.rewrite(group, data, job.force)))
+        return
     if not {"stage", "seed", "options", "from", "sha256", "version"} <= data.keys():
         raise InputError("has no record to make it again from")
     if data["stage"] not in MAKING_STAGES:
@@ -145,7 +157,6 @@ def _replay(job: Job, path: Path, outcome: Outcome) -> None:
     if source.sha256 != data["from"]["sha256"]:
         raise InputError(f"its source {data['from']['file']} was edited since")
     options = {key: registry.restored(value) for key, value in data["options"].items()}
-    folder = job.out or path.parent
     again = Job(data["stage"], options, data["seed"], folder)
     groups = list(writing.groups(_products(again, source)))
     named = [group for group in groups if f"{source.stem}.{group[-1].suffix}" == path.name]

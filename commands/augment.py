@@ -44,7 +44,10 @@ def augment(
         str | None, typer.Option(metavar="N[..N]", help="Any preset of level 1, 2 or 3: another for each file.")
     ] = None,
     ir: Annotated[
-        str | None, typer.Option(metavar="ROOM", help="Only a room: of a preset, by its own name, or from a file.")
+        str | None,
+        typer.Option(
+            metavar="ROOM", help="Only a room: of a preset, by its own name, any of 'hall_*', or from a file."
+        ),
     ] = None,
     replay: Annotated[
         Path | None, typer.Option(metavar="RECORD", help="The same numbers as were drawn for another file.")

@@ -19,6 +19,7 @@ def presets(
     *,
     common: stream.Common,
     show: Annotated[bool, typer.Option("--show", help="Print the files of the presets.")] = False,
+    effects: Annotated[bool, typer.Option("--effects", help="List what a preset may be made of instead.")] = False,
 ) -> None:
     """List presets of `augment`: which real situation each one is, how far from the studio (1 to 3), and its effects.
 
@@ -28,9 +29,12 @@ def presets(
     Examples:
       clefkit presets
       clefkit presets hall --show
+      clefkit presets --effects
     """
     from clefkit import catalogue
 
+    if effects:
+        stream.rows(catalogue.effects(), ["kind", "setting", "values", "default"], common)
     rows = catalogue.presets(names or [])
     if show:
         stream.text(catalogue.details("presets", row["name"]) for row in rows)

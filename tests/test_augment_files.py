@@ -161,6 +161,17 @@ def test_what_is_no_level_is_told(asked: str) -> None:
         recipes.of_levels(asked)
 
 
+def test_a_pattern_is_any_of_its_rooms() -> None:
+    preset = recipes.room("h*_a")
+    assert preset["name"] == "ir-h_a"
+    assert preset["effect"] == [{"kind": "room", "room": ["hall_a"]}]
+    halls = preset_of({"kind": "room", "room": ["hall_*", "studio_a"]})
+    drawn = {chain.draw(halls, rng(seed))[0]["room"] for seed in range(60)}
+    assert drawn == {"hall_a", "hall_b", "hall_c", "hall_d", "studio_a"}
+    with pytest.raises(InputError, match=r"room 'nowhere_\*' is not known"):
+        chain.check(preset_of({"kind": "room", "room": "nowhere_*"}))
+
+
 def test_variants_differ_and_each_can_be_made_alone(tmp_path: Path) -> None:
     source = made(tmp_path)
     products = list(augment.products(source, rng(1), presets=recipes.of_levels("1..2"), label="m", variants=6))

@@ -299,6 +299,8 @@ def test_two_runs_at_once_make_one_result(shell: Shell, scale: Path) -> None:
         ("clefkit nonsense", "No such command"),
         ("clefkit augment --preset nowhere x.wav", "no preset 'nowhere'"),
         ("clefkit augment --ir nowhere x.wav", "nowhere"),
+        ("clefkit augment --ir hall --level 1 x.wav", "exclude each other"),
+        ("clefkit augment --level 4 x.wav", "give one of 1 to 3, or a range like 1..3"),
         ("clefkit transcribe --model nothing x.wav", "no model 'nothing'"),
         ("clefkit score --min loveliness=1 x.mid", "no measure is called 'loveliness'"),
         ("clefkit render --timbre nothing x.mid", "no soundfont 'nothing'"),

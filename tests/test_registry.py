@@ -131,3 +131,11 @@ def test_doctor_says_what_to_do_when_a_library_is_missing(shell: Shell) -> None:
     done = shell("clefkit doctor", CLEFKIT_FLUIDSYNTH="/nowhere/libfluidsynth.so")
     assert done.returncode == 1
     assert "libfluidsynth\tno" in done.stdout
+
+
+def test_presets_lists_what_effects_may_be_told(shell: Shell) -> None:
+    rows = [json.loads(line) for line in shell("clefkit presets --effects --json").stdout.splitlines()]
+    assert {row["kind"] for row in rows} >= {"room", "microphone", "place", "noise", "codec", "wow", "phone"}
+    (cents,) = [row for row in rows if row["kind"] == "detune"]
+    assert (cents["setting"], cents["values"], cents["default"]) == ("cents", "-50 to 50", "must be given")
+    assert all(row["about"] for row in rows)

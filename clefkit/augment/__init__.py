@@ -10,6 +10,7 @@ moved by the clock, pitches by what a change of speed makes of them, and the rec
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,15 +51,15 @@ def products(
 ) -> Iterator[Product]:
     """What `clefkit augment` makes of one file: the moved reference, if there is one, and the sound.
 
-    presets: as plain data, each with its name and hash; for each variant one is drawn
+    presets: as plain data, each with its name and hash; each variant draws another, as long as there are others
     label: what goes between the stem and the ending: "hall-7"
     variants: more than one are called v1, v2, ...
     kind: "wav" or "flac"; without it FLAC stays FLAC and all else becomes WAV
     """
     ending = kind or ("flac" if source.path.suffix.lower() == ".flac" else "wav")
-    for number, chance in enumerate(rng.spawn(variants), start=1):
-        chosen = presets[int(chance.integers(len(presets)))]
-        work = _Work(source, chosen, chance)
+    order = rng.permutation(len(presets)).tolist()
+    for number, (chance, chosen) in enumerate(zip(rng.spawn(variants), itertools.cycle(order), strict=False), start=1):
+        work = _Work(source, presets[chosen], chance)
         name = f"{label}.v{number}" if variants > 1 else label
         if source.reference is not None:
             work.facts["reference"] = f"{name}.ref.jsonl"

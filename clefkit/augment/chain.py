@@ -48,6 +48,7 @@ from clefkit.augment import (
     place,
     room,
     saturation,
+    settings,
     width,
     wow,
 )
@@ -68,6 +69,8 @@ MARGIN_DB = 0.01
 
 class Drawing(Protocol):
     """What each effect's module offers."""
+
+    SETTINGS: settings.Table
 
     def draw(self, given: dict[str, Any], rng: Generator, /) -> dict[str, Any]: ...
 

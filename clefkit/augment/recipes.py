@@ -6,6 +6,8 @@ of the source. A recipe asks for levels, and gets another preset for each file a
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +60,7 @@ def of_levels(levels: str) -> list[Preset]:
 
 
 def room(name: str) -> Preset:
-    """The rooms of a preset alone, one room by its name, or the impulse response in a file.
+    """The rooms of a preset alone, a room by its name, any of several ("hall_*"), or the impulse response in a file.
 
     raises: UsageError when there is none of that name, or the preset has no room; InputError when the file is no
         impulse response
@@ -74,10 +76,13 @@ def room(name: str) -> Preset:
         rooms.load(path)
         asset = Asset("room", path.stem, path, record.sha256(path))
         return {"name": f"ir-{path.stem}", "sha256": asset.sha256, "effect": [{"kind": "room", "file": asset}]}
-    if name not in registry.rooms():
+    found = fnmatch.filter(sorted(registry.rooms()), name)
+    if not found:
         raise UsageError(f"no preset, room or sound file {name!r}: `clefkit presets` lists the presets")
-    asset = registry.room(name)
-    return {"name": f"ir-{name}", "sha256": asset.sha256, "effect": [{"kind": "room", "room": name}]}
+    label = re.sub(r"[^\w-]+", "", name).strip("_-") or "any"
+    digests = "+".join(registry.room(each).sha256 for each in found)
+    sha256 = digests if len(found) == 1 else hashlib.sha256(digests.encode()).hexdigest()
+    return {"name": f"ir-{label}", "sha256": sha256, "effect": [{"kind": "room", "room": found}]}
 
 
 def with_noise(preset: Preset, snr_db: float, kind: str) -> Preset:

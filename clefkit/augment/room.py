@@ -36,6 +36,7 @@ DISTANCE = settings.Number(-24, 24, default=0)
 NAMED: settings.Table = {"room": settings.Name(lambda: registry.rooms().keys()), "distance_gain_db": DISTANCE}
 OF_A_FILE: settings.Table = {"distance_gain_db": DISTANCE}
 SIMULATED: settings.Table = {**simulated.SETTINGS, "distance_gain_db": DISTANCE}
+SETTINGS: settings.Table = {**NAMED, **SIMULATED}  # of both kinds together
 
 
 def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """What a preset may say of an effect, and how a number is drawn from it.
 
-A number is given as itself or as a range `[low, high]`; a name as itself or as a list to choose from. Numbers are drawn
+A number is given as itself or as a range `[low, high]`; a name as itself, as a pattern (`hall_*`) or as a list of
+these to choose from. Numbers are drawn
 evenly, those whose key ends in `_hz` or `_s` evenly in logarithm, as ears count them. Drawn numbers have four decimals,
 and those are the ones applied, so a record replays exactly: what was drawn, given as a preset, draws itself.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import math
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -104,12 +106,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _meant(name: Any, known: Collection[str]) -> list[Any]:
+    """The known names that a pattern stands for; what is no pattern, or fits none, as it is."""
+    if not isinstance(name, str) or "*" not in name:
+        return [name]
+    return [each for each in sorted(known) if fnmatch.fnmatchcase(each, name)] or [name]
+
+
 def _names(key: str, setting: Name, given: Mapping[str, Any]) -> list[str]:
     if key not in given:
         raise InputError(f"{key} is missing: give a name or a list of names")
     value = given[key]
-    names = list(value) if isinstance(value, list | tuple) else [value]
     known = setting.known()
+    names = [each for name in (value if isinstance(value, list | tuple) else [value]) for each in _meant(name, known)]
     for name in names:
         if not isinstance(name, str) or name not in known:
             raise InputError(f"{key} {name!r} is not known: there are {', '.join(sorted(known))}")
