@@ -35,6 +35,7 @@ SHORTEST_S = 0.05
 MOST_CHANNELS = 2
 RATES_HZ = (8000, 192_000)
 LONGEST_WHOLE_S = 2 * 3600
+MOST_FRAMES = LONGEST_WHOLE_S * 48_000  # stereo has 2.8 GB then, and effects need it several times
 PEAK_BLOCK = 1024
 PEAK_MARGIN = 128
 PEAK_RISE = 0.7
@@ -71,11 +72,15 @@ def read(path: Path) -> Audio:
     """Read a whole file.
 
     returns: (channels, samples), float32, at the file's own rate
-    raises: InputError when the file is not sound we can use (see `blocks`), or longer than two hours
+    raises: InputError when the file is not sound we can use (see `blocks`), or longer than two hours (at rates above
+        48 kHz in proportion less)
     """
     with _opened(path) as file:
-        if file.frames > LONGEST_WHOLE_S * file.samplerate:
-            raise InputError(f"longer than {LONGEST_WHOLE_S // 3600} hours: cut it into parts first")
+        longest_s = min(LONGEST_WHOLE_S, MOST_FRAMES / file.samplerate)
+        if file.frames > longest_s * file.samplerate:
+            raise InputError(
+                f"longer than {longest_s / 60:.0f} minutes at {file.samplerate} Hz: cut it into parts first"
+            )
         samples = np.asarray(file.read(dtype="float32", always_2d=True).T, dtype=np.float32, order="C")
         return Audio(_finite(samples), int(file.samplerate))
 

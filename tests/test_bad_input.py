@@ -108,3 +108,20 @@ def test_a_fault_that_is_mended_is_told_and_recorded(shell: Shell, tmp_path: Pat
     assert (done.returncode, done.stdout) == (0, "a.wav\n")
     assert "a.musicxml: damaged XML in line 1" in done.stderr
     assert "end tag" in json.loads((tmp_path / "a.wav.json").read_text())["faults"][0]
+
+
+@pytest.mark.parametrize(("rate", "minutes", "told"), [(8000, 121, "120 minutes"), (192_000, 31, "30 minutes")])
+def test_sound_that_would_not_fit_into_memory(shell: Shell, tmp_path: Path, rate: int, minutes: int, told: str) -> None:
+    samples = rate * 60 * minutes
+    head = bytearray(wav(np.zeros(rate), rate, "PCM_16"))
+    size = len(head) - 2 * rate
+    head[4:8], head[size - 4 : size] = (
+        (2 * samples + size - 8).to_bytes(4, "little"),
+        (2 * samples).to_bytes(4, "little"),
+    )
+    with (tmp_path / "long.wav").open("wb") as file:
+        file.write(head[:size])
+        file.truncate(size + 2 * samples)  # a sparse file, of nothing but its head on the disk
+    done = shell("clefkit augment long.wav")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"clefkit augment: long.wav: longer than {told} at {rate} Hz: cut it into parts first\n"
