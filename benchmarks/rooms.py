@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from clefkit.augment import acoustics, shoebox, simulate
+from clefkit.augment import acoustics, air, shoebox, simulate
 from clefkit.augment.filters import Response
 from clefkit.augment.shoebox import Box
 
@@ -112,7 +112,7 @@ def _coherence_off(rt60_s: float, box: Box, seed: int) -> float:
     powers = [np.real(csd(channel, channel, RATE, nperseg=size)[1]) for channel in late]
     bass = (frequencies >= 40) & (frequencies < 300)
     weights = np.sqrt(powers[0][bass] * powers[1][bass])
-    expected = float((weights * np.sinc(2 * frequencies[bass] * box.spacing_m / shoebox.SOUND_M_S)).sum())
+    expected = float((weights * np.sinc(2 * frequencies[bass] * box.spacing_m / air.SPEED_M_S)).sum())
     return abs(float(np.real(across[bass]).sum()) - expected) / float(weights.sum())
 
 

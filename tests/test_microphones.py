@@ -11,12 +11,11 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 from clefkit.audio import Audio
-from clefkit.augment import chain, level, microphone, place
+from clefkit.augment import air, chain, level, microphone
 from clefkit.errors import InputError
 
 RATE = 44_100
 AT = 3000
-SPEED_OF_SOUND = 343.2
 
 
 def click(rate: int = RATE, channels: int = 1) -> Audio:
@@ -72,7 +71,7 @@ def test_bass_of_near_sources_is_louder(name: str, gradient: float, distance_m: 
         decibels(through(click(), {"kind": "microphone", "microphone": name, "distance_m": each}), hertz)[0]
         for each in (1, distance_m)
     )
-    wave = 2 * np.pi * np.array(hertz) / SPEED_OF_SOUND
+    wave = 2 * np.pi * np.array(hertz) / air.SPEED_M_S
     wanted = 20 * np.log10(np.abs((1 + gradient / (1j * wave * distance_m)) / (1 + gradient / (1j * wave))))
     assert near - far == pytest.approx(wanted - wanted[3], abs=0.2)
 
@@ -133,14 +132,14 @@ def test_levels_and_times_are_those_of_geometry(
         gain *= (1 + math.cos(angles[0])) / (1 + math.cos(angles[1]))
     hertz = np.array([100.0, 1000.0, 5000.0, 15_000.0])
     left_heard, right_heard = spectrum(heard, hertz)
-    turn = np.exp(-2j * np.pi * hertz * (right - left) / SPEED_OF_SOUND)
+    turn = np.exp(-2j * np.pi * hertz * (right - left) / air.SPEED_M_S)
     assert right_heard / left_heard == pytest.approx(gain * turn, rel=2e-3)
 
 
 def test_the_channel_that_comes_first_stays_in_time_and_the_other_comes_after() -> None:
     heard = through(click(), {"kind": "place", "pair": "spaced", "distance_m": 3, "azimuth_deg": -70, "spacing_m": 1.2})
     left, right = np.abs(heard.samples)
-    late = (math.hypot(3, 1.2) - 3) / SPEED_OF_SOUND  # more than nothing, less than this way round
+    late = (math.hypot(3, 1.2) - 3) / air.SPEED_M_S  # more than nothing, less than this way round
     assert int(left.argmax()) == AT
     assert left[:AT].max() < 1e-6
     assert int(right.argmax()) > AT + late * RATE
@@ -174,5 +173,5 @@ def test_the_level_stays() -> None:
 
 
 def test_the_published_absorption() -> None:
-    per_kilometre = 1000 * place.absorption_db(np.array([63.0, 500.0, 10_000.0]))
+    per_kilometre = 1000 * air.absorption_db(np.array([63.0, 500.0, 10_000.0]))
     assert per_kilometre == pytest.approx([0.123, 2.73, 159], rel=0.02)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clefkit.augment import curve, settings
+from clefkit.augment import air, curve, settings
 from clefkit.augment.curve import Corners, Curve, Levels
 from clefkit.augment.filters import Response
 
@@ -109,7 +109,6 @@ SETTINGS: settings.Table = {
     "unit_db": settings.Number(0, 3, default=0),
     "seed": settings.Seed(),
 }
-SPEED_OF_SOUND = 343.2  # m/s, at 20 degrees
 PUBLISHED_M = 1.0
 # Where specimens differ, an octave from each other and none at 1 kHz, to which they are matched.
 SPREAD_HZ = [31.25, 62.5, 125, 250, 500, 2000, 4000, 8000, 16_000]
@@ -138,7 +137,7 @@ def response(numbers: dict[str, Any], rate: int) -> Response:
 
 def _proximity_db(hertz: Levels, gradient: float, distance_m: float) -> Levels:
     """|1 + b / (jkr)| in dB."""
-    return 10 * np.log10(1 + (gradient * SPEED_OF_SOUND / (2 * np.pi * hertz * distance_m)) ** 2)
+    return 10 * np.log10(1 + (gradient * air.SPEED_M_S / (2 * np.pi * hertz * distance_m)) ** 2)
 
 
 def _specimen(most_db: float, seed: int) -> Curve:

@@ -1,6 +1,6 @@
 """Where the source stands before a pair of microphones: its distance and direction, heard in stereo.
 
-Far sources lose treble to the air (ISO 9613-1, at 20 degrees, 50 % humidity, sea level). The two microphones hear the
+Far sources lose treble to the air (see `air`). The two microphones hear the
 source at levels and times that follow from geometry: the level falls with distance and with the angle off a cardioid's
 axis, (1 + cos) / 2, the time is that of sound over the way. The recorder's gain is set for the place, so the mean
 power of both channels stays; the earlier channel stays in time, the later one comes after it.
@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit.augment import curve, settings
-from clefkit.augment.curve import Levels
+from clefkit.augment import air, curve, settings
 from clefkit.augment.filters import Response
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-SPEED_OF_SOUND = 343.2  # m/s, at 20 degrees
-KELVIN, HUMIDITY = 293.15, 50.0
 HALF = 32  # taps on either side of a delay between samples
 KAISER = 8.6  # a window whose side lobes are 90 dB down
 
@@ -62,14 +59,14 @@ def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
 
 def response(numbers: dict[str, Any], rate: int) -> Response:
     """Two channels, one for mono. Longer by the delay, so that no channel loses its end."""
-    air = curve.response(lambda hertz: -numbers["distance_m"] * absorption_db(hertz), rate)
+    taken = curve.response(lambda hertz: -numbers["distance_m"] * air.absorption_db(hertz), rate)
     if numbers["pair"] == "mono":
-        return air
+        return taken
     both = arrivals(numbers)
     tail = math.ceil(max(each.delay_s for each in both) * rate)
     lead = HALF if tail else 0
     delays = [_delayed(each, rate, lead, lead + tail + lead + 1) for each in both]
-    samples = np.stack([np.convolve(each, air.samples[0]) for each in delays])
+    samples = np.stack([np.convolve(each, taken.samples[0]) for each in delays])
     return Response(samples.astype(np.float32), lead, tail)
 
 
@@ -86,20 +83,8 @@ def arrivals(numbers: dict[str, Any]) -> list[Arrival]:
         off_axis = 0.0 if pair.half_angle is None else math.atan2(x, y) - side * math.radians(pair.half_angle)
         gains[number] = (1 + math.cos(off_axis)) / 2 / ways[number]
     gains /= math.sqrt(float((gains**2).mean()))
-    delays = (ways - ways.min()) / SPEED_OF_SOUND
+    delays = (ways - ways.min()) / air.SPEED_M_S
     return [Arrival(gain, delay) for gain, delay in zip(gains.tolist(), delays.tolist(), strict=True)]
-
-
-def absorption_db(hertz: Levels) -> Levels:
-    """What a metre of air takes away, in dB. Formulas (3) to (5) of ISO 9613-1 and (B.3)."""
-    saturation = 10 ** (-6.8346 * (273.16 / KELVIN) ** 1.261 + 4.6151)
-    water = HUMIDITY * saturation  # in per cent of molecules
-    oxygen = 24 + 4.04e4 * water * (0.02 + water) / (0.391 + water)
-    nitrogen = 9 + 280 * water  # both at 20 degrees, the temperature of reference
-    square = hertz**2
-    relaxing = 0.01275 * math.exp(-2239.1 / KELVIN) / (oxygen + square / oxygen)
-    relaxing = relaxing + 0.1068 * math.exp(-3352 / KELVIN) / (nitrogen + square / nitrogen)
-    return np.asarray(8.686 * square * (1.84e-11 + relaxing), np.float64)
 
 
 def _delayed(arrival: Arrival, rate: int, lead: int, taps: int) -> NDArray[np.float64]:

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.audio import Audio, Samples
-from clefkit.augment import acoustics
-from clefkit.augment.shoebox import BIN_S, FITTINGS_LOSS, SCATTERING_LOSS, SOUND_M_S, Energies, Floats, Mirrored
+from clefkit.augment import acoustics, air
+from clefkit.augment.shoebox import BIN_S, FITTINGS_LOSS, SCATTERING_LOSS, Energies, Floats, Mirrored
 
 LOWEST_HZ = 62.5
 LEAD_S = 0.002
@@ -31,25 +31,11 @@ HIGH_PASS_HZ = 20.0
 SMOOTHED, MOST_SMOOTHED_S = 0.05, 0.03
 FAINTEST = 1e-30
 SLOWEST = -0.0005  # nepers a bin: a decay of 55 s
-WATER_PERCENT = 100 * 0.5 * 0.02306  # of all molecules in half saturated air of 20 degrees
 
 
 def octaves_hz(rate: int) -> Floats:
     """Centres of the octaves from 62.5 Hz to the first one at half the rate or above."""
     return np.array([LOWEST_HZ * 2**index for index in range(math.ceil(math.log2(rate / 2 / LOWEST_HZ)) + 1)])
-
-
-def air_loss(frequency_hz: Floats) -> Floats:
-    """What a metre of air takes, in nepers of energy (ISO 9613-1, for 20 degrees, half saturated, 1 atm).
-
-    1 kHz: 0.00107, or 4.7 dB a kilometre; 8 kHz: 0.0242, or 105 dB
-    """
-    square = frequency_hz**2
-    oxygen_hz = 24 + 4.04e4 * WATER_PERCENT * (0.02 + WATER_PERCENT) / (0.391 + WATER_PERCENT)
-    nitrogen_hz = 9 + 280 * WATER_PERCENT
-    relaxing = 0.01275 * math.exp(-2239.1 / 293.15) / (oxygen_hz + square / oxygen_hz)
-    relaxing += 0.1068 * math.exp(-3352.0 / 293.15) / (nitrogen_hz + square / nitrogen_hz)
-    return np.asarray(2 * square * (1.84e-11 + relaxing))
 
 
 @dataclass(frozen=True)
@@ -73,7 +59,7 @@ class Reverberation:
         """T20 of one octave as the energies have it, without the direct sound."""
         energy = self._scattered(band, loss)
         strengths = self._strengths(band, loss) ** 2 / len(self.mirrored.distances_m)
-        bins = (self.mirrored.distances_m / (SOUND_M_S * BIN_S)).astype(np.intp)
+        bins = (self.mirrored.distances_m / (air.SPEED_M_S * BIN_S)).astype(np.intp)
         early = bins < len(energy)
         energy += np.bincount(bins[early], strengths[early], len(energy))
         return acoustics.decay_time_s(_continued(energy), BIN_S)
@@ -98,7 +84,8 @@ class Reverberation:
 
     @cached_property
     def _air(self) -> Floats:
-        return air_loss(self.bands_hz)
+        """What a metre of air takes, in nepers of energy. returns: (bands,)"""
+        return air.absorption_db(self.bands_hz) * (math.log(10) / 10)
 
     @cached_property
     def _size(self) -> int:
@@ -106,8 +93,8 @@ class Reverberation:
 
     def _scattered(self, band: int, loss: float) -> Floats:
         """Energy of what is scattered, to that of the direct sound. returns: (bins,)"""
-        air = self._air[band] * (SOUND_M_S * self.energies.times_s - self._nearest_m)
-        return np.asarray(self.energies.scattered(loss) * np.exp(-air) * self._nearest_m**2)
+        lost = self._air[band] * (air.SPEED_M_S * self.energies.times_s - self._nearest_m)
+        return np.asarray(self.energies.scattered(loss) * np.exp(-lost) * self._nearest_m**2)
 
     def _strengths(self, band: int, loss: float) -> Floats:
         """Amplitudes of the mirrored sources, and none for the real one. returns: (microphones, sources)"""
@@ -137,7 +124,7 @@ class Reverberation:
         returns: both (microphones, sources, taps)
         """
         later_m = self.mirrored.distances_m - self._nearest_m
-        arrivals = later_m * (self.rate / SOUND_M_S) + round(LEAD_S * self.rate)
+        arrivals = later_m * (self.rate / air.SPEED_M_S) + round(LEAD_S * self.rate)
         taps = np.arange(1 - HALF_SINC, HALF_SINC + 1)
         before = np.floor(arrivals)
         from_arrival = taps - (arrivals - before)[..., None]
@@ -170,7 +157,7 @@ class Reverberation:
         What is alike and what is unlike have the power they should have in each octave, as they do by chance in a long
         noise: a short tail holds too few periods of the bass for that.
         """
-        coherence = np.sinc(2 * self._frequencies * self.spacing_m / SOUND_M_S)
+        coherence = np.sinc(2 * self._frequencies * self.spacing_m / air.SPEED_M_S)
         shares = np.sqrt([(1 + coherence) / 2, np.maximum((1 - coherence) / 2, 0)]) * np.abs(self._high_pass)
         spectra = np.fft.rfft(self.noise, self._size)
         spectra *= shares * np.exp(1j * np.angle(self._high_pass))
@@ -196,7 +183,7 @@ class Reverberation:
         widths = np.diff([*edges[:-1], len(energy)])
         density = np.add.reduceat(energy, edges[:-1]) / (widths * BIN_S * self.rate)
         middles_s = (edges[:-1] + widths / 2) * BIN_S
-        since_start = np.arange(self.noise.shape[1]) / self.rate - LEAD_S + self._nearest_m / SOUND_M_S
+        since_start = np.arange(self.noise.shape[1]) / self.rate - LEAD_S + self._nearest_m / air.SPEED_M_S
         return np.asarray(np.exp(np.interp(since_start, middles_s, np.log(np.maximum(density, FAINTEST))) / 2))
 
 

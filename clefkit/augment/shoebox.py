@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit.augment import air
 from clefkit.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-SOUND_M_S = 343.0
 # What a mirror loses to scattering: at each wall, and on each mean free path to what stands in a room.
 SCATTERING = 0.3
 SCATTERING_LOSS = -math.log(1 - SCATTERING)
@@ -104,7 +104,7 @@ class Energies(NamedTuple):
 
     def scattered(self, loss: float) -> Floats:
         """Of that, what was scattered at least once, and so is not in the mirrors. returns: (bins,)"""
-        fittings = np.exp(-FITTINGS_LOSS * SOUND_M_S * self.times_s / self.free_path_m)
+        fittings = np.exp(-FITTINGS_LOSS * air.SPEED_M_S * self.times_s / self.free_path_m)
         return np.asarray(self.all(loss) - self.all(loss + SCATTERING_LOSS) * fittings)
 
 
@@ -177,7 +177,7 @@ def energies(box: Box, where: Places, duration_s: float, rng: Generator) -> Ener
     walls = library.Material(energy_absorption=absorption, scattering=SCATTERING)
     # With so many reflections left to mirrors, rays that hit the microphone are never counted, only their rain.
     room = library.ShoeBox(box.size_m, fs=2 * bands_hz[-1], materials=walls, max_order=10**6)
-    rays = min(max(int(BOUNCES * box.free_path_m / (duration_s * SOUND_M_S)), RAYS[0]), RAYS[1])
+    rays = min(max(int(BOUNCES * box.free_path_m / (duration_s * air.SPEED_M_S)), RAYS[0]), RAYS[1])
     room.set_ray_tracing(rays, RECEIVER_M, energy_thres=FAINTEST, time_thres=duration_s, hist_bin_size=BIN_S)
     room.add_source(where.source)
     room.add_microphone(where.microphones.mean(axis=0))

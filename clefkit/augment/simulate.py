@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
-from clefkit.augment import acoustics, rooms, shoebox
+from clefkit.augment import acoustics, air, rooms, shoebox
 from clefkit.augment.filters import Response
 from clefkit.augment.reverberation import LOWEST_HZ, Reverberation
-from clefkit.augment.shoebox import SOUND_M_S, Box, Floats
+from clefkit.augment.shoebox import Box, Floats
 from clefkit.errors import InputError
 
 LONGEST_S = 10.0
@@ -45,8 +45,8 @@ def response(rt60_s: float, box: Box, seed: int, rate: int) -> Response:
     places, noise = np.random.default_rng(seed).spawn(2)
     where = shoebox.places(box, places)
     mirrored = shoebox.mirrored(box, where, places)
-    lasts_s = LONGER * rt60_s + 2 * box.free_path_m / SOUND_M_S
-    arrives_s = float(mirrored.distances_m[:, 0].min()) / SOUND_M_S
+    lasts_s = LONGER * rt60_s + 2 * box.free_path_m / air.SPEED_M_S
+    arrives_s = float(mirrored.distances_m[:, 0].min()) / air.SPEED_M_S
     energies = shoebox.energies(box, where, arrives_s + lasts_s, places)
     white = noise.standard_normal((2, round(lasts_s * rate)))
     room = Reverberation(mirrored, energies, box.spacing_m, rate, white)
