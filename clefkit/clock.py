@@ -64,8 +64,9 @@ class Clock:
         long = np.maximum(notes.offset - notes.onset, SHORTEST_S)
         stretched = self.at(notes.onset + long) - onset
         semitones = (12 * np.log2(long / stretched)).round(CENTS_DECIMALS)
+        pitch = np.where(semitones == 0, notes.pitch, (notes.pitch + semitones).round(CENTS_DECIMALS))
         sounding = None if notes.sounding is None else self.at(notes.sounding)
-        return replace(notes, onset=onset, offset=offset, pitch=notes.pitch + semitones, sounding=sounding)
+        return replace(notes, onset=onset, offset=offset, pitch=pitch, sounding=sounding)
 
 
 def line(offset_s: float = 0.0, rate: float = 1.0) -> Clock:
