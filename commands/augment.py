@@ -52,7 +52,7 @@ def augment(
     replay: Annotated[
         Path | None, typer.Option(metavar="RECORD", help="The same numbers as were drawn for another file.")
     ] = None,
-    variants: Annotated[int, typer.Option(min=1, max=999, help="Draw so many times for each file.")] = 1,
+    variants: Annotated[int, typer.Option(min=1, max=999, metavar="N", help="Draw so many times for each file.")] = 1,
     snr: Annotated[
         float | None, typer.Option(min=-20, max=120, metavar="DB", help="Add noise at so many dB below.")
     ] = None,

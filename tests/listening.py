@@ -34,12 +34,12 @@ GAP_S = 0.05
 
 
 class Piece(NamedTuple):
-    """Music as it was rendered, what was played, and how well its notes are found."""
+    """Music as it was rendered, what was played, and how well its notes are found; of a recording only the sound."""
 
     name: str
     sound: Audio
-    notes: Notes
-    note_f1: float
+    notes: Notes | None = None
+    note_f1: float = float("nan")
 
 
 class Heard(NamedTuple):
@@ -81,6 +81,13 @@ def piece(name: str, performance: notes.Performance, soundfont: Path) -> Piece:
     return Piece(name, sound, reference, found(sound, reference))
 
 
+def recording(path: Path, seconds: float) -> Piece:
+    """The beginning of a real recording; a loop goes round until it is long enough."""
+    sound = audio.resample(audio.read(path), RATE)
+    times = int(np.ceil(min(seconds, PART_S + 1) / sound.duration_s))
+    return Piece(path.stem, Audio(np.tile(sound.samples, (1, times))[:, : round(seconds * RATE)], RATE))
+
+
 def listen(to: Piece, preset: dict[str, Any] | str, seed: int) -> Heard:
     heard, clock = augment.apply(to.sound, preset, np.random.default_rng(seed))
     if not np.isfinite(heard.samples).all():
@@ -91,7 +98,7 @@ def listen(to: Piece, preset: dict[str, Any] | str, seed: int) -> Heard:
         gaps_s(to.sound, heard, clock),
         lateness_s(to.sound, heard, clock),
         cents(to.sound, heard, clock),
-        to.note_f1 - found(heard, clock.moved(to.notes)),
+        to.note_f1 - (0 if to.notes is None else found(heard, clock.moved(to.notes))),
     )
 
 
