@@ -164,7 +164,8 @@ def test_what_is_no_level_is_told(asked: str) -> None:
 def test_a_pattern_is_any_of_its_rooms() -> None:
     preset = recipes.room("h*_a")
     assert preset["name"] == "ir-h_a"
-    assert preset["effect"] == [{"kind": "room", "room": ["hall_a"]}]
+    assert preset["effect"] == [{"kind": "room", "room": "hall_a"}]
+    assert recipes.room("studio_*")["effect"][0]["room"] == [f"studio_{place}" for place in "abcd"]
     halls = preset_of({"kind": "room", "room": ["hall_*", "studio_a"]})
     drawn = {chain.draw(halls, rng(seed))[0]["room"] for seed in range(60)}
     assert drawn == {"hall_a", "hall_b", "hall_c", "hall_d", "studio_a"}

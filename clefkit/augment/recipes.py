@@ -82,7 +82,11 @@ def room(name: str) -> Preset:
     label = re.sub(r"[^\w-]+", "", name).strip("_-") or "any"
     digests = "+".join(registry.room(each).sha256 for each in found)
     sha256 = digests if len(found) == 1 else hashlib.sha256(digests.encode()).hexdigest()
-    return {"name": f"ir-{label}", "sha256": sha256, "effect": [{"kind": "room", "room": found}]}
+    return {
+        "name": f"ir-{label}",
+        "sha256": sha256,
+        "effect": [{"kind": "room", "room": found if len(found) > 1 else found[0]}],
+    }
 
 
 def with_noise(preset: Preset, snr_db: float, kind: str) -> Preset:
