@@ -124,6 +124,13 @@ def test_references_beats_and_pitches_follow_the_clock(tmp_path: Path) -> None:
                                         ["1", 1, 2.0, 1.0, pytest.approx(2 * rate, abs=1e-6)]]  # fmt: skip
 
 
+def test_a_score_without_beats_has_none_afterwards(tmp_path: Path) -> None:
+    source = made(tmp_path, with_reference=False)
+    source = source._replace(record={"timemap": {"columns": [], "rows": []}})
+    (product,) = written(source, [registry.preset("detuned")], tmp_path, label="d")
+    assert product.facts["timemap"]["rows"] == []
+
+
 def test_the_record_says_how_loud_it_was_and_is(tmp_path: Path) -> None:
     source = made(tmp_path, with_reference=False)
     (product,) = written(source, [preset_of({"kind": "gain", "gain_db": -6})], tmp_path, label="soft")

@@ -101,9 +101,10 @@ class _Work:
         known = self.source.record
         labels = {"parts": known["parts"]} if "parts" in known else {}
         if "timemap" in known:
-            *others, times = zip(*known["timemap"]["rows"], strict=True)
-            rows = zip(*others, self.moved.at(times).round(6).tolist(), strict=True)
-            labels["timemap"] = {**known["timemap"], "rows": [list(row) for row in rows]}
+            rows = known["timemap"]["rows"]
+            times = self.moved.at([row[-1] for row in rows]).round(6).tolist()
+            moved = [[*row[:-1], time] for row, time in zip(rows, times, strict=True)]
+            labels["timemap"] = {**known["timemap"], "rows": moved}
         return labels
 
     def reference(self) -> notes.Notes:
