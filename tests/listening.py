@@ -129,7 +129,7 @@ def lateness_s(dry: Audio, heard: Audio, clock: Clock) -> float:
         agreed = np.zeros(len(hertz), np.complex128)
         for at in range(start, start + round(PART_S * heard.rate), size // 2):
             pieces = [each[at : at + size] for each in (ours, theirs)]
-            if len(pieces[0]) == size and np.square(pieces[0]).mean() > 0.01 * np.square(ours).mean():
+            if len(pieces[0]) == size and np.square(pieces[0]).mean() > 0.1 * np.square(ours).mean():
                 one, other = (np.fft.rfft(each * window, 2 * size) for each in pieces)
                 cross = other * np.conj(one)
                 agreed += np.where(band, cross / np.maximum(np.abs(cross), 1e-12), 0)
