@@ -52,6 +52,15 @@ def test_a_room_is_made_again_from_its_record(shell: Shell, scale: Path) -> None
     assert (scale.parent / "a").read_bytes() == (scale.parent / "room-0.4s-6x5x3-0.wav").read_bytes()
 
 
+def test_an_edited_record_makes_no_endless_room(shell: Shell, scale: Path) -> None:
+    shell("clefkit room --rt60 .4 --size 6x5x3")
+    beside = scale.with_name("room-0.4s-6x5x3-0.wav.json")
+    beside.write_text(beside.read_text().replace('"rt60_s": 0.4,', '"rt60_s": 1e9,'))
+    done = shell("clefkit replay room-0.4s-6x5x3-0.wav")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "rt60_s must lie within 0.1 and 10" in done.stderr
+
+
 @pytest.mark.parametrize("rate", [8000, 192_000])
 def test_unusual_rates_go_through_the_pipeline(shell: Shell, scale: Path, rate: int) -> None:
     shell(f"{RENDER} scale.mid")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from clefkit import audio
 from clefkit.augment import acoustics, settings, shoebox, simulated
 from clefkit.augment.filters import Response
 from clefkit.errors import InputError, UsageError
@@ -23,6 +24,7 @@ from clefkit.record import Product
 SIZE = re.compile(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", re.ASCII)
 CRITICAL_DISTANCES = 1.5
 LOUDEST = 1 - 2.0**-23
+OF_A_FILE: settings.Table = {**simulated.SETTINGS, "rate": settings.Number(*audio.RATES_HZ)}
 SHORTEST_S = 0.06  # a little more than what other commands take for sound
 
 
@@ -52,8 +54,10 @@ def numbers(rt60_s: float, size: str, distance_m: float | None, spacing_m: float
 def product(seed: int, *, rate: int, kind: str, **room: float) -> Product:
     """The file. room: as `numbers` returns it; kind: "wav" or "flac"
 
-    Writing raises: InputError when there can't be such a room; MissingError without pyroomacoustics
+    raises: InputError when a number is out of its bounds, as one of an edited record may be; writing, too, when there
+        can't be such a room, and MissingError without pyroomacoustics
     """
+    settings.check(OF_A_FILE, {**room, "rate": rate})
     work = _Work({**room, "seed": seed}, rate, kind)
     size = "x".join(f"{room[key]:g}" for key in ("length_m", "width_m", "height_m"))
     return Product(f"room-{room['rt60_s']:g}s-{size}-{seed}.{kind}", work.write, work.facts)

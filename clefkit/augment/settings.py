@@ -1,9 +1,9 @@
 """What a preset may say of an effect, and how a number is drawn from it.
 
-A number is given as itself or as a range `[low, high]`; a name as itself, as a pattern (`hall_*`) or as a list of
-these to choose from. Numbers are drawn
-evenly, those whose key ends in `_hz` or `_s` evenly in logarithm, as ears count them. Drawn numbers have four decimals,
-and those are the ones applied, so a record replays exactly: what was drawn, given as a preset, draws itself.
+A number is given as itself or as a range `[low, high]`; a name as itself, as a pattern (`hall_*`) or as a list of these
+to choose from. Numbers are drawn evenly, those whose key ends in `_hz` or `_s` evenly in logarithm, as ears count them.
+Drawn numbers have four decimals, and those are the ones applied, so a record replays exactly: what was drawn, given as
+a preset, draws itself.
 """
 
 from __future__ import annotations
@@ -108,9 +108,7 @@ def _is_number(value: Any) -> bool:
 
 def _meant(name: Any, known: Collection[str]) -> list[Any]:
     """The known names that a pattern stands for; what is no pattern, or fits none, as it is."""
-    if not isinstance(name, str) or "*" not in name:
-        return [name]
-    return [each for each in sorted(known) if fnmatch.fnmatchcase(each, name)] or [name]
+    return (fnmatch.filter(sorted(known), name) if isinstance(name, str) else []) or [name]
 
 
 def _names(key: str, setting: Name, given: Mapping[str, Any]) -> list[str]:
