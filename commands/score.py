@@ -38,8 +38,8 @@ def score(
       clefkit score take.notes.mid --ref take.mid
       clefkit transcribe *.hall-7.wav | clefkit score --min note_f1=0.8 --expect 50 --json
     """
-    from clefkit import score as stage
+    from clefkit.score import notes
     from clefkit.score.gate import gate
 
     judge = gate(minimum or [], minimum_each or [], expect).judge
-    stream.measure("score", paths, common, stage.COLUMNS, judge, ref=None if ref is None else str(ref))
+    stream.measure("score", paths, common, notes.COLUMNS, judge, ref=None if ref is None else str(ref))

@@ -137,8 +137,9 @@ print("HEAVY", sorted({HEAVY!r} & set(sys.modules)))
 
 def test_pyproject_names_every_package() -> None:
     named = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
-    found = {f"clefkit.{path.parent.name}" for path in (ROOT / "clefkit").glob("*/__init__.py")}
-    assert named == found | {"clefkit", "clefkit.commands", "clefkit.models", "clefkit.presets"}
+    folders = [path.parent.relative_to(ROOT) for path in (ROOT / "clefkit").rglob("__init__.py")]
+    found = {".".join(folder.parts) for folder in folders}
+    assert named == found | {"clefkit.commands", "clefkit.models", "clefkit.presets"}
 
 
 def test_presets_and_models_hold_no_python() -> None:

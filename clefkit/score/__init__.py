@@ -1,97 +1,41 @@
-"""How good a transcription is: notes and frames against a reference.
+"""How close something is to its reference: notes, notation, beats, stems, sound, tags.
 
-`compare` is the measure itself, on notes; `measure` finds the reference of a file and makes one row of it; `summary`
-and `check` are for many rows. What each number means is written in `notes` (precision, recall, F-measure, overlap)
-and `frames`. They are mir_eval's numbers; what makes them comparable between papers is said in `PROTOCOL`.
-
-Drum parts are left out on both sides: their pitches name instruments. So a file with drums alone has no notes here.
+`measure` decides what kind of thing a file is, finds its reference and makes one row of it; each kind has a module of
+its own with a `compare` on data (`kinds` says which). `summary` and `check` are for many rows.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clefkit.errors import InputError
-from clefkit.score.totals import MEASURES, check, summary
+from clefkit.errors import UsageError
+from clefkit.score import kinds
+from clefkit.score.notes import compare
+from clefkit.score.totals import check, summary
 
 if TYPE_CHECKING:
-    from clefkit.notes import Notes
     from clefkit.record import Source
 
-__all__ = ["COLUMNS", "MEASURES", "PROTOCOL", "check", "compare", "measure", "summary"]
-
-PROTOCOL = (
-    "mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %; frames 10 ms, onset <= time < offset; no drums"
-)
-SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aif", ".aiff"}
-LONGEST_S = 1_000_000.0
-PITCHES = (-100.0, 300.0)
+__all__ = ["check", "compare", "measure", "summary"]
 
 
-# what a table shows of a row
-COLUMNS = (
-    "file",
-    "note_precision",
-    "note_recall",
-    "note_f1",
-    "note_offset_f1",
-    "frame_f1",
-    "ref_notes",
-    "est_notes",
-)
+def measure(
+    source: Source, *others: Source, ref: str | None = None, kind: str | None = None, protocol: str | None = None
+) -> dict[str, Any]:
+    """Measure one file by its reference.
 
-
-def compare(reference: Notes, estimate: Notes) -> dict[str, Any]:
-    """Every measure of `MEASURES`, and the number of notes on both sides (`ref_notes`, `est_notes`).
-
-    raises: InputError when a note is no note: a time or pitch that is not a number, an end before its beginning; or
-        when there are absurdly many notes at the same time and pitch
+    others: the rest of the group, where the kind compares groups of files (stems of one mixture)
+    ref: a file, or a folder that holds one by the same name; without it the records lead there
+    kind, protocol: by name (`kinds`); None is what the file is, and the kind's first protocol
+    returns: {"file", "kind", "reference", the measures, counts, "protocol"}
+    raises: InputError when the file is of another kind, or no reference is found
     """
-    from clefkit.score import frames, notes
-
-    sides = [_pitched(reference, "the reference"), _pitched(estimate, "the estimate")]
-    by_onset, by_offset = notes.scores(*sides)
-    found = {f"note_{key}": value for key, value in by_onset._asdict().items()}
-    found |= {f"note_offset_{key}": value for key, value in by_offset._asdict().items()}
-    found |= {f"frame_{key}": value for key, value in frames.scores(*sides)._asdict().items()}
-    return found | {"ref_notes": len(sides[0]), "est_notes": len(sides[1])}
-
-
-def measure(source: Source, *, ref: str | None = None) -> dict[str, Any]:
-    """Measure one file of notes (.mid or .jsonl) by its reference.
-
-    ref: a file of notes, or a folder that holds one by the same name; without it the records lead there
-    returns: {"file", "reference", the measures, "ref_notes", "est_notes", "protocol"}
-    raises: InputError when the file holds no notes, or no reference is found (see `reference`)
-    """
-    from clefkit import notes
-    from clefkit.score import reference
-
-    if source.path.suffix.lower() in SOUND_SUFFIXES:
-        raise InputError("sound, not notes: transcribe it first, score what comes out")
-    estimate = notes.read(source.path)
-    path, expected = reference.find(source, ref)
-    return {"file": str(source.path), "reference": str(path), **compare(expected, estimate), "protocol": PROTOCOL}
-
-
-def _pitched(notes: Notes, side: str) -> Notes:
-    """The notes that are not drums."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    within = (np.abs(notes.onset) <= LONGEST_S) & (np.abs(notes.offset) <= LONGEST_S) & (notes.offset >= notes.onset)
-    within &= (notes.pitch >= PITCHES[0]) & (notes.pitch <= PITCHES[1])
-    within &= (notes.part >= 0) & (notes.part < len(notes.parts))
-    if not within.all():
-        raise InputError(f"{side} has a note with an impossible time, pitch or part: number {np.argmin(within) + 1}")
-    keep = ~np.array([part.drums for part in notes.parts], dtype=bool)[notes.part]
-    return replace(
-        notes,
-        onset=notes.onset[keep],
-        offset=notes.offset[keep],
-        pitch=notes.pitch[keep],
-        velocity=notes.velocity[keep],
-        part=notes.part[keep],
-        ids=None,
-    )
+    given = None if ref is None else Path(ref)
+    name = kind or kinds.guess(source, given)
+    stage = kinds.kind(name)
+    protocol = protocol or next(iter(stage.PROTOCOLS))
+    if protocol not in stage.PROTOCOLS:
+        raise UsageError(f"{name} have no protocol {protocol!r}: there are {', '.join(stage.PROTOCOLS)}")
+    found = stage.measure(source, *others, ref=given, protocol=protocol)
+    return {"file": str(source.path), "kind": name, **found, "protocol": f"{protocol}: {stage.PROTOCOLS[protocol]}"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
-from clefkit.score.totals import MEASURES, check, summary
+from clefkit.score.kinds import measures
+from clefkit.score.totals import check, summary
 
 
 class Gate(NamedTuple):
@@ -32,8 +33,8 @@ def gate(minimum: list[str], minimum_each: list[str], expect: int | None) -> Gat
 
 def _threshold(text: str) -> tuple[str, float]:
     key, _, value = text.partition("=")
-    if key not in MEASURES:
-        raise UsageError(f"no measure is called {key!r}: there are {', '.join(MEASURES)}")
+    if key not in measures():
+        raise UsageError(f"no measure is called {key!r}: `clefkit score --measures` lists them")
     try:
         return key, float(value)
     except ValueError as error:

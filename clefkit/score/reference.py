@@ -23,19 +23,19 @@ from clefkit.record import Source
 
 Seconds = NDArray[np.float64]
 
-ENDINGS = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
+NOTES = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
 MOST_STEPS = 100
 NONE = "no reference: give --ref, or score files that came through a pipe from render"
 
 
-def find(source: Source, given: str | None) -> tuple[Path, Notes]:
-    """The reference's file, and its notes in the time of the estimate.
+def notes_for(source: Source, given: Path | None) -> tuple[Path, Notes]:
+    """The file with the reference's notes, and its notes in the time of the estimate.
 
     given: a file, or a folder that holds one by the estimate's name (see `look_up`); it is taken as it is
     raises: InputError when there is none, or it can't be read
     """
     if given is not None:
-        path = look_up(Path(given), source.path) if Path(given).is_dir() else Path(given)
+        path = look_up(given, source.path, NOTES) if given.is_dir() else given
         clocks: list[dict[str, Any]] = []
     else:
         path, clocks = follow(source)
@@ -48,20 +48,21 @@ def find(source: Source, given: str | None) -> tuple[Path, Notes]:
     return path, found
 
 
-def look_up(folder: Path, estimate: Path) -> Path:
-    """The reference for `x.hall-7.notes.mid`: x.hall-7.ref.jsonl, .ref.mid, .jsonl, .mid, .midi, then x.ref.jsonl, ...
+def look_up(folder: Path, estimate: Path, endings: tuple[str, ...]) -> Path:
+    """The reference for `x.hall-7.notes.mid`: x.hall-7 with the first ending that exists, then x with an ending.
 
     The name, without `.notes`, loses its last part at each dot until a file is found.
+    raises: InputError when there is none
     """
     stem = estimate.stem.removesuffix(".notes")
     shorter = stem
     while shorter:
-        for ending in ENDINGS:
+        for ending in endings:
             path = folder / f"{shorter}{ending}"
             if path.is_file() and path.resolve() != estimate.resolve():
                 return path
         shorter = shorter.rpartition(".")[0]
-    raise InputError(f"no reference in {folder}: it would be {stem}.ref.jsonl, {stem}.mid or the like")
+    raise InputError(f"no reference in {folder}: it would be {stem}{endings[0]} or the like")
 
 
 def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
@@ -71,7 +72,7 @@ def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
     """
     # transcribe keeps the time of what it hears, so only here is a missing clock no obstacle
     clocks = [source.record["clock"]] if source.record.get("clock") else []
-    for sound in _ancestors(source):
+    for sound in ancestors(source):
         reference = sound.reference
         if reference is not None:
             return reference, clocks[::-1]
@@ -81,7 +82,7 @@ def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
     raise InputError(NONE)
 
 
-def _ancestors(source: Source) -> Iterator[Source]:
+def ancestors(source: Source) -> Iterator[Source]:
     """What the file was made from, what that was made from, and so on, while records say so.
 
     The files themselves need not be there any more, for records name them by their hash.

@@ -7,20 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clefkit.errors import InputError
-
-MEASURES = (
-    "note_precision",
-    "note_recall",
-    "note_f1",
-    "note_overlap",
-    "note_offset_precision",
-    "note_offset_recall",
-    "note_offset_f1",
-    "note_offset_overlap",
-    "frame_precision",
-    "frame_recall",
-    "frame_f1",
-)
+from clefkit.score.kinds import measures
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,7 +19,8 @@ def summary(rows: Rows, missing: int = 0) -> dict[str, Any]:
     returns: {"files": measured, "missing": ..., "mean": {measure: value}, "median": {...}}, the last two empty when
         there is nothing at all
     """
-    columns = {key: sorted([float(row[key]) for row in rows] + [0.0] * missing) for key in MEASURES}
+    names = [key for key in measures() if any(key in row for row in rows)]
+    columns = {key: sorted([float(row[key]) for row in rows] + [0.0] * missing) for key in names}
     found: dict[str, Any] = {"files": len(rows), "missing": missing, "mean": {}, "median": {}}
     for key, values in columns.items():
         if values:
@@ -56,8 +44,8 @@ def check(
     raises: InputError for a measure that does not exist
     """
     for key in [*minimum, *minimum_each]:
-        if key not in MEASURES:
-            raise InputError(f"no measure is called {key}: there are {', '.join(MEASURES)}")
+        if key not in measures():
+            raise InputError(f"no measure is called {key}: `clefkit score --measures` lists them")
     unmet = []
     if expect is not None and len(rows) != expect:
         unmet.append(f"{len(rows)} measured, where {expect} files were expected")

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.notes import Notes
-from clefkit.score.notes import f_measure
+from clefkit.score.notes.matched import f_measure
 
 TICKS_PER_SECOND = 10_000
 TICKS_PER_FRAME = 100

@@ -1,0 +1,1 @@
+"""Written music against written music."""

@@ -1,0 +1,1 @@
+"""Separated stems against the stems of the mixture."""
