@@ -94,7 +94,7 @@ def test_each_note_is_drawn_as_what_it_is() -> None:
 
 def test_places_are_those_of_the_notes() -> None:
     found = rects(roll(REFERENCE, ESTIMATE, LABELS, "x", {}))
-    second = 1140 / 20
+    second = 1128 / 20
     hit = found[1]
     assert (hit.x, hit.width) == pytest.approx((0.5 * second, 0.4 * second), abs=0.051)
     assert (found[0].x, found[0].width) == pytest.approx((0.53 * second, 0.27 * second), abs=0.051)
@@ -170,8 +170,8 @@ def test_hours_of_nothing_make_no_systems() -> None:
     svg = all_missed(notes.make([-30.0, 5.0, 900_000.0], [10_000.0, 6.0, 900_001.0], [60, 200.25, -50]))
     assert sorted({one.begin for one in rects(svg)}) == [-40, 0, 9980, 900_000]
     assert "10,000 to 900,000 s: nothing begins" in texts(svg)
-    assert all(0 <= one.x <= 1140 for one in rects(svg))
-    assert all(one.x + one.width <= 1142 for one in rects(svg))
+    assert all(0 <= one.x <= 1128 for one in rects(svg))
+    assert all(one.x + one.width <= 1130 for one in rects(svg))
 
 
 def test_of_very_long_pieces_the_worst_systems_are_shown() -> None:

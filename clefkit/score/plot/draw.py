@@ -19,7 +19,7 @@ from clefkit.score.plot.words import clean, figure, label, short
 if TYPE_CHECKING:
     from clefkit.score.notes.labels import Labels
 
-WIDTH, LEFT, RIGHT = 1200, 44, 16
+WIDTH, LEFT, RIGHT = 1200, 44, 28
 ROLL = WIDTH - LEFT - RIGHT
 AXIS, GAP, LINE = 24, 18, 20  # pixels: the times below a system, between systems, a line of text
 HEIGHT, THINNEST, THICKEST = 320, 2.0, 9.0  # pixels: of a system where possible, of a semitone
@@ -96,7 +96,7 @@ def _header(
     told = " · ".join(f"{label(key)} {figure(value)}".replace(" ", "\xa0") for key, value in figures.items())
     empty = [side for side, notes in (("reference", reference), ("estimate", estimate)) if len(notes) == 0]
     remark = f"There are no notes in the {' or the '.join(empty)}." if empty else ""
-    for line in [*textwrap.wrap(told, 160), *filter(None, [remark])]:
+    for line in [*textwrap.wrap(told, 140), *filter(None, [remark])]:
         y += LINE
         lines.append(f'<text class="figures" x="{LEFT}" y="{y}">{clean(line)}</text>\n')
     y += LINE + 4
