@@ -19,7 +19,6 @@ from clefkit.notes import Notes, Part
 from clefkit.score.plot import page, roll
 
 SVG = "{http://www.w3.org/2000/svg}"
-KINDS = ("hit", "missed", "false", "octave")
 HOSTILE = "a<b>&\"'\x00\x1b\udce4\ud800\uffff\u202e\n]]>--><script>alert(1)</script>.mid"
 
 
@@ -126,6 +125,14 @@ def test_a_line_leads_from_an_octave_error_to_its_place() -> None:
     octave, missed = rects(svg)[5], rects(svg)[3]
     assert [float(value) for value in begin.split()] == pytest.approx([octave.x, octave.y + 3.1], abs=0.6)
     assert [float(value) for value in end.split()] == pytest.approx([missed.x, missed.y + 3.1], abs=0.6)
+
+
+def test_a_false_note_is_crossed_and_has_no_outline() -> None:
+    svg = roll(REFERENCE, ESTIMATE, LABELS, "x", {})
+    shapes = ET.fromstring(svg).find(f".//{SVG}g[@class='system']/{SVG}g[@class='false']/{SVG}g")
+    assert shapes is not None
+    assert [one.tag for one in shapes] == [f"{SVG}title", f"{SVG}rect", f"{SVG}use"]
+    assert [one.reference for one in rects(svg) if one.kind == "false"] == [False]
 
 
 def test_the_parts_are_named_where_there_are_several() -> None:

@@ -25,7 +25,8 @@ a:hover{{text-decoration:underline}}
 .wide{{overflow-x:auto}}
 table{{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}}
 th,td{{padding:.3rem .75rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:baseline}}
-th:first-child,td:first-child{{text-align:left;padding-left:0;overflow-wrap:anywhere}}
+th:first-child,td:first-child{{text-align:left;padding-left:0;min-width:12rem;overflow-wrap:anywhere}}
+th:last-child,td:last-child{{padding-right:0}}
 thead th{{font-weight:500;color:var(--dim);white-space:nowrap}}
 .mean td{{font-weight:600}}
 .why{{text-align:left;color:var(--dim)}}

@@ -17,7 +17,7 @@ text{{font:11px {FONT};fill:#555}}
 .strong{{stroke:#cfcfcf}}
 .hit rect{{fill:#56b4e9}}
 .hit .r{{fill:none;stroke:#004b7a;stroke-width:.9}}
-.missed rect{{fill:none;stroke:#d55e00;stroke-width:1.3;stroke-dasharray:2.6 1.6}}
+.missed rect{{fill:none;stroke:#d55e00;stroke-width:1.3;stroke-dasharray:4 2}}
 .false rect{{fill:#e69f00}}
 .false use{{stroke:#3d2a00}}
 .octave rect{{fill:#cc79a7}}
