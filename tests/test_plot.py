@@ -12,23 +12,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from clefkit import notes
 from clefkit.notes import Notes, Part
+from clefkit.score.notes import labels as score_labels
+from clefkit.score.notes.labels import Labels
 from clefkit.score.plot import page, roll
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "a<b>&\"'\x00\x1b\udce4\ud800\uffff\u202e\n]]>--><script>alert(1)</script>.mid"
 
 
-class Labels(NamedTuple):
-    reference: NDArray[np.str_]
-    estimate: NDArray[np.str_]
-    pairs: NDArray[np.int64]
-
-
-def labels(reference: list[str], estimate: list[str], pairs: list[tuple[int, int]]) -> Any:
+def labels(reference: list[str], estimate: list[str], pairs: list[tuple[int, int]]) -> Labels:
     array = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return Labels(np.array(reference, dtype=np.str_), np.array(estimate, dtype=np.str_), array)
 
@@ -89,6 +84,13 @@ def test_each_note_is_drawn_as_what_it_is() -> None:
         ("hit", 20, False),
         ("hit", 20, True),
     ]
+
+
+def test_what_score_finds_can_be_drawn() -> None:
+    reference = notes.make([0, 1, 2], [1, 2, 3], [60, 62, 64])
+    estimate = notes.make([0.01, 1.02, 2.2], [1, 2, 3], [60, 50, 64])
+    drawn = [one.kind for one in rects(roll(reference, estimate, score_labels.labels(reference, estimate), "x", {}))]
+    assert drawn == ["hit", "hit", "missed", "missed", "false", "octave"]
 
 
 def test_places_are_those_of_the_notes() -> None:
@@ -347,4 +349,10 @@ def test_the_page_needs_nothing_else() -> None:
     html = page([row("a", 0.25)])
     assert "http" not in html
     assert "<script" not in html
-    assert page([]).count("<tr") == 2
+
+
+def test_one_file_has_no_mean_and_no_files_no_rolls() -> None:
+    alone = Page(page([row("a", 0.25)]))
+    assert "1 file against its reference" in alone.text
+    assert "mean" not in alone.text.lower()
+    assert Page(page([])).all("img", "src") == []

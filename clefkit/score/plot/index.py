@@ -62,12 +62,14 @@ def _rank(row: Mapping[str, Any]) -> float:
 
 def _summary(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     failed = sum("error" in row for row in rows)
-    told = f"Worst first, by {label(RANK)}."
-    if RANK in columns:
-        told = f"Mean {label(RANK)} {figure(_mean(rows, RANK))}. {told}"
+    told = ["Open a roll and point at a note to read its times."]
     if failed:
-        told += f" {failed:,} could not be measured and count{'s' * (failed == 1)} as 0."
-    return f"{told} Open a roll and point at a note to read its times."
+        told.insert(0, f"{failed:,} could not be measured and count{'s' * (failed == 1)} as 0.")
+    if len(rows) > 1:
+        told.insert(0, f"Worst first, by {label(RANK)}.")
+        if RANK in columns:
+            told.insert(0, f"Mean {label(RANK)} {figure(_mean(rows, RANK))}.")
+    return " ".join(told)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
@@ -82,8 +84,13 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterato
             cells = "".join(f"<td>{figure(row[key]) if key in row else NOTHING}</td>" for key in columns)
         link = f'<a href="#roll-{number}">{name}</a>' if "roll" in row else name
         yield f"<tr><td>{link}</td>{cells}</tr>\n"
-    means = "".join(f"<td>{figure(_mean(rows, key)) if key in ABOUT else ''}</td>" for key in columns)
-    yield f'</tbody>\n<tfoot><tr class="mean"><td>mean</td>{means}</tr></tfoot>\n'
+    yield "</tbody>\n"
+    if len(rows) > 1:
+        yield f'<tfoot><tr class="mean"><td>mean</td>{_means(rows, columns)}</tr></tfoot>\n'
+
+
+def _means(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    return "".join(f"<td>{figure(_mean(rows, key)) if key in ABOUT else ''}</td>" for key in columns)
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:
