@@ -1,37 +1,29 @@
 """Notes against notes: how good a transcription is.
 
-What each number means is written in `matched` (precision, recall, F-measure, overlap) and `frames`. They are
-mir_eval's numbers; what makes them comparable between papers is said in `PROTOCOLS`.
+What the numbers mean is written where they are found: `matched` (notes, onsets, offsets, velocities), `frames`,
+`instruments` and `drums` (MT3), `tracks` (parts without names). `protocols` says under which rules, `labels` tells
+single notes apart. Where mir_eval has a number, it is this one; the modules name the few exceptions.
 
-Drum parts are left out on both sides: their pitches name instruments. So a file with drums alone has no notes here.
+Drums count in `multi_*`, `instruments` and `drum_*` alone: their pitches name instruments.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clefkit.errors import InputError
-from clefkit.score.kinds import Measure
+from clefkit.score.notes.measures import MEASURES
+from clefkit.score.notes.protocols import PROTOCOLS, rule
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from clefkit.notes import Notes
     from clefkit.record import Source
+    from clefkit.score.notes.protocols import Rule
+    from clefkit.score.notes.sides import Side
 
-MEASURES = (
-    Measure("note_precision", "estimated notes that are right: onset within 50 ms, pitch within 50 cents"),
-    Measure("note_recall", "reference notes that were found"),
-    Measure("note_f1", "their harmonic mean"),
-    Measure("note_overlap", "mean overlap ratio of the pairs"),
-    Measure("note_offset_precision", "the same, offsets too: within 50 ms or 20 % of the duration"),
-    Measure("note_offset_recall", "reference notes found with their offset"),
-    Measure("note_offset_f1", "their harmonic mean"),
-    Measure("note_offset_overlap", "mean overlap ratio of the pairs"),
-    Measure("frame_precision", "estimated pitches that sound, in frames of 10 ms"),
-    Measure("frame_recall", "sounding pitches that were found"),
-    Measure("frame_f1", "their harmonic mean"),
-)
+__all__ = ["COLUMNS", "ENDINGS", "MEASURES", "PROTOCOLS", "compare", "measure"]
+
 COLUMNS = (
     "file",
     "note_precision",
@@ -39,35 +31,43 @@ COLUMNS = (
     "note_f1",
     "note_offset_f1",
     "frame_f1",
+    "drum_f1",
     "ref_notes",
     "est_notes",
 )
-PROTOCOLS = {
-    "mirex": "mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %; frames 10 ms, onset <= time < offset; "
-    "no drums"
-}
 ENDINGS = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
-LONGEST_S = 1_000_000.0
-PITCHES = (-100.0, 300.0)
 
 
-def compare(reference: Notes, estimate: Notes) -> dict[str, Any]:
-    """Every measure of `MEASURES`, and the number of notes on both sides (`ref_notes`, `est_notes`).
+def compare(reference: Notes, estimate: Notes, protocol: str = "mirex") -> dict[str, Any]:
+    """The measures of `MEASURES` that make sense for these notes, the numbers of notes and tracks, and `instruments`.
 
+    Without drums on either side there are no drum_*; with drums alone there are only these and multi_*.
+    protocol: one of `PROTOCOLS`; where the pedal counts, a note ends where `sounding` says so, if it does
     raises: InputError when a note is no note: a time or pitch that is not a number, an end before its beginning; or
-        when there are absurdly many notes at the same time and pitch
+        when there are absurdly many notes at the same time and pitch; UsageError when there is no such protocol
     """
-    from clefkit.score.notes import frames, matched
+    from clefkit.score.notes import drums, instruments, pairs, sides
 
-    sides = [_pitched(reference, "the reference"), _pitched(estimate, "the estimate")]
-    by_onset, by_offset = matched.scores(*sides)
-    found = {f"note_{key}": value for key, value in by_onset._asdict().items()}
-    found |= {f"note_offset_{key}": value for key, value in by_offset._asdict().items()}
-    found |= {f"frame_{key}": value for key, value in frames.scores(*sides)._asdict().items()}
-    return found | {"ref_notes": len(sides[0]), "est_notes": len(sides[1])}
+    given = rule(protocol)
+    expected = sides.split(reference, "the reference", held=given.pedal)
+    found = sides.split(estimate, "the estimate", held=given.pedal)
+    row: dict[str, Any] = {}
+    strokes = 0
+    near = pairs.agreeing(expected.pitched, found.pitched, given)
+    by_offset = near.where(pairs.offsets_agree(expected.pitched, found.pitched, near, given))
+    with_drums = len(expected.drums) + len(found.drums) > 0
+    if len(expected.pitched) or len(found.pitched) or not with_drums:
+        row |= _pitched(expected.pitched, found.pitched, near, by_offset, given)
+    if with_drums:
+        strokes = drums.right(expected.drums, found.drums, given)
+        row |= _drums(expected, found, strokes, given)
+    for prefix, ratios in instruments.multi(expected, found, by_offset, strokes).items():
+        row |= _named(prefix, ratios)
+    row |= instruments.each(expected, found, near, by_offset, strokes)
+    return row | {"ref_notes": len(expected.pitched), "est_notes": len(found.pitched)}
 
 
-def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any]:  # noqa: ARG001 one protocol so far
+def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any]:
     """Measure one file of notes (.mid or .jsonl) by its reference.
 
     ref: a file of notes, or a folder that holds one by the same name; without it the records lead there
@@ -75,30 +75,40 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
     """
     from clefkit import notes
     from clefkit.score import reference
+    from clefkit.score.notes import pedal
 
-    estimate = notes.read(source.path)
+    held = rule(protocol).pedal
+    estimate = pedal.read(source.path) if held else notes.read(source.path)
     path, expected = reference.notes_for(source, ref)
-    return {"reference": str(path), **compare(expected, estimate)}
+    if held:
+        expected = pedal.carried(pedal.read(path), expected)
+    return {"reference": str(path), **compare(expected, estimate, protocol)}
 
 
-def _pitched(notes: Notes, side: str) -> Notes:
-    """The notes that are not drums."""
-    from dataclasses import replace
+def _pitched(reference: Notes, estimate: Notes, near: Any, by_offset: Any, given: Rule) -> dict[str, Any]:
+    from clefkit.score.notes import frames, matched, tracks
 
-    import numpy as np
+    row: dict[str, Any] = {}
+    for name, pairs in (("note", near), ("note_offset", by_offset)):
+        largest = pairs.largest()
+        loud = matched.as_loud(reference, estimate, largest)
+        row |= _named(name, matched.scores(reference, estimate, largest))
+        row |= _named(f"{name}_velocity", matched.scores(reference, estimate, loud))
+    row |= _named("onset", matched.onsets(reference, estimate, given))
+    row |= _named("offset", matched.offsets(reference, estimate, given))
+    return row | frames.scores(reference, estimate) | tracks.scores(reference, estimate, near, by_offset)
 
-    within = (np.abs(notes.onset) <= LONGEST_S) & (np.abs(notes.offset) <= LONGEST_S) & (notes.offset >= notes.onset)
-    within &= (notes.pitch >= PITCHES[0]) & (notes.pitch <= PITCHES[1])
-    within &= (notes.part >= 0) & (notes.part < len(notes.parts))
-    if not within.all():
-        raise InputError(f"{side} has a note with an impossible time, pitch or part: number {np.argmin(within) + 1}")
-    keep = ~np.array([part.drums for part in notes.parts], dtype=bool)[notes.part]
-    return replace(
-        notes,
-        onset=notes.onset[keep],
-        offset=notes.offset[keep],
-        pitch=notes.pitch[keep],
-        velocity=notes.velocity[keep],
-        part=notes.part[keep],
-        ids=None,
-    )
+
+def _drums(reference: Side, estimate: Side, strokes: int, given: Rule) -> dict[str, Any]:
+    from clefkit.score.notes import drums, pairs
+
+    expected, found = len(reference.drums), len(estimate.drums)
+    row = _named("drum", pairs.ratios(strokes, expected, found))
+    by_class = drums.by_class(reference.drums, estimate.drums, given)
+    if by_class is not None:
+        row["drum_class_f1"] = by_class.f1
+    return row | {"ref_drums": expected, "est_drums": found}
+
+
+def _named(prefix: str, ratios: Any) -> dict[str, float]:
+    return {f"{prefix}_{name}": value for name, value in ratios._asdict().items()}

@@ -1,124 +1,130 @@
-"""Pitches sounding, frame by frame: precision, recall and F-measure.
+"""Pitches sounding, frame by frame: precision, recall, accuracy and errors, with octaves told apart and forgiven.
 
 Frame k stands for the time k x 10 ms, from 0 on. A pitch sounds in it when onset <= time < offset for at least one
 note (times rounded to 0.1 ms); a pitch that several notes play at once sounds once. An estimated pitch is right when
-it is within half a semitone of a sounding pitch of the reference, each used once. Frames are pooled over the file:
-precision is right pitches / estimated pitches. (Bay, Ehmann and Downie, 2009.)
+it is within half a semitone of a sounding pitch of the reference, each used once, as many as possible; for chroma the
+distance goes around the octave. Frames are pooled over the file (Bay, Ehmann and Downie, 2009). With E expected, F
+found and R right pitches in a frame, sums over frames:
 
-Made into frames this way, the numbers are those of mir_eval 0.8 (`multipitch.metrics`), and 0 where a side is silent.
-Piano rolls that round or truncate onsets to frames instead differ by at most one frame at either end of a note; a note
-shorter than 10 ms may fall between two frames. mir_eval refuses pitches below 20 Hz and above 5 kHz; here they count.
+    precision R / F    recall R / E    accuracy R / (E + F - R)
+    substitution (min(E, F) - R) / E    miss max(E - F, 0) / E    false alarm max(F - E, 0) / E
+    total error (max(E, F) - R) / E, the sum of the three; it can be more than 1
+
+Made into frames this way, the numbers are those of mir_eval 0.8 (`multipitch.evaluate`), and 0 where a side is silent;
+but where the reference is silent, mir_eval has errors of 0, and here there are none. Misses and false alarms are the
+same with and without octaves, by definition. Piano rolls that round or truncate onsets to frames instead differ by at
+most one frame at either end of a note; a note shorter than 10 ms may fall between two frames. mir_eval refuses pitches
+below 20 Hz and above 5 kHz; here they count.
 
 Time is cut where any note begins or ends, not into frames, so a long file costs no more than a short one.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit.errors import InputError
 from clefkit.notes import Notes
-from clefkit.score.notes.matched import f_measure
+from clefkit.score.notes import roll
+from clefkit.score.notes.pairs import ratios
+from clefkit.score.notes.roll import Integers
 
 TICKS_PER_SECOND = 10_000
 TICKS_PER_FRAME = 100
-PITCH_TOLERANCE = 0.5
-
-
-class FrameScores(NamedTuple):
-    """0 (worst) to 1."""
-
-    precision: float
-    recall: float
-    f1: float
+BLOCK = 512  # segments looked at together
+MOST_AT_ONCE = 2_000
 
 
 class Spans(NamedTuple):
-    """Notes in frames: each sounds in start <= frame < end. All (notes,), sorted by pitch."""
+    """Notes of one side: each sounds in the frames start <= frame < end. All (notes,), sorted by start."""
 
     pitch: NDArray[np.float64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
+    start: Integers
+    end: Integers
 
 
-class Line(NamedTuple):
-    """One pitch over time. sounding: (segments,), of which the first is the piece's segment number `first`."""
+class Counts(NamedTuple):
+    """Sums over frames. least: of the smaller of expected and found"""
 
-    pitch: float
-    first: int
-    sounding: NDArray[np.bool_]
+    expected: int
+    found: int
+    least: int
+    right: int
+    right_chroma: int
 
 
-def scores(reference: Notes, estimate: Notes) -> FrameScores:
-    """Compare what sounds at each moment."""
-    ours, theirs = _spans(estimate), _spans(reference)
-    edges = np.unique(np.concatenate([ours.start, ours.end, theirs.start, theirs.end]))
+def scores(reference: Notes, estimate: Notes) -> dict[str, float]:
+    """frame_* and frame_chroma_*, the errors only where the reference is not silent.
+
+    raises: InputError when more than 2,000 different pitches sound at about one time
+    """
+    counts = _counts(_spans(reference), _spans(estimate))
+    found: dict[str, float] = {}
+    for prefix, right in (("frame", counts.right), ("frame_chroma", counts.right_chroma)):
+        measures = ratios(right, counts.expected, counts.found)._asdict()
+        measures["accuracy"] = right / max(counts.expected + counts.found - right, 1)
+        if counts.expected:
+            measures["substitution_error"] = (counts.least - right) / counts.expected
+            measures["miss_error"] = (counts.expected - counts.least) / counts.expected
+            measures["false_alarm_error"] = (counts.found - counts.least) / counts.expected
+            measures["total_error"] = (counts.expected + counts.found - counts.least - right) / counts.expected
+        found |= {f"{prefix}_{name}": value for name, value in measures.items()}
+    return found
+
+
+def _counts(reference: Spans, estimate: Spans) -> Counts:
+    edges = np.unique(np.concatenate([reference.start, reference.end, estimate.start, estimate.end]))
     frames = np.diff(edges)  # in each segment
-    upcoming, near = _lines(theirs, edges), deque[Line]()
-    right = estimated = expected = 0
-    following = next(upcoming, None)
-    for line in _lines(ours, edges):
-        while following and following.pitch <= line.pitch + PITCH_TOLERANCE:
-            expected += _frames(following, frames)
-            near.append(following)
-            following = next(upcoming, None)
-        while near and near[0].pitch < line.pitch - PITCH_TOLERANCE:
-            near.popleft()
-        estimated += _frames(line, frames)
-        right += sum(_take_shared(line, other, frames) for other in near)
-    while following:
-        expected += _frames(following, frames)
-        following = next(upcoming, None)
-    precision, recall = right / max(estimated, 1), right / max(expected, 1)
-    return FrameScores(precision, recall, f_measure(precision, recall))
+    sums = np.zeros(len(Counts._fields), np.int64)
+    blocks = zip(_sounding(reference, edges), _sounding(estimate, edges), strict=True)
+    for number, (expected, found) in enumerate(blocks):
+        weight = frames[number * BLOCK : (number + 1) * BLOCK]
+        of_each, of_ours = (np.bincount(side.segment, minlength=len(weight)) for side in (expected, found))
+        right, right_chroma = roll.right(expected, found, len(weight)), roll.right_chroma(expected, found, len(weight))
+        columns = (of_each, of_ours, np.minimum(of_each, of_ours), right, right_chroma)
+        sums += np.array([np.sum(weight * column) for column in columns])
+    return Counts(*sums.tolist())
 
 
 def _spans(notes: Notes) -> Spans:
     start, end = _frame(notes.onset), _frame(notes.offset)
-    heard = end > start
+    heard = np.flatnonzero(end > start)
+    heard = heard[np.argsort(start[heard], kind="stable")]
     # through Hz and back, so that half a semitone is decided as mir_eval decides it
-    pitch = (69.0 + 12.0 * np.log2(notes.pitch_hz / 440.0))[heard]
-    order = np.argsort(pitch, kind="stable")
-    return Spans(pitch[order], start[heard][order], end[heard][order])
+    pitch = 69.0 + 12.0 * np.log2(notes.pitch_hz / 440.0)
+    return Spans(pitch[heard], start[heard], end[heard])
 
 
-def _frame(time_s: NDArray[np.float64]) -> NDArray[np.int64]:
+def _frame(time_s: NDArray[np.float64]) -> Integers:
     """The first frame at or after each time."""
     ticks = np.rint(time_s * TICKS_PER_SECOND).astype(np.int64)
     return np.maximum(-(-ticks // TICKS_PER_FRAME), 0)
 
 
-def _lines(spans: Spans, edges: NDArray[np.int64]) -> Iterator[Line]:
-    """The pitches of one side, from low to high."""
-    _, firsts = np.unique(spans.pitch, return_index=True)
+def _sounding(spans: Spans, edges: Integers) -> Iterator[roll.Sounding]:
+    """What sounds in the segments between the edges, block by block."""
     start, end = np.searchsorted(edges, spans.start), np.searchsorted(edges, spans.end)
-    for low, high in zip(firsts, np.append(firsts, len(spans.pitch))[1:], strict=True):
-        first, last = int(start[low:high].min()), int(end[low:high].max())
-        changes = np.bincount(start[low:high] - first, minlength=last - first + 1)
-        changes -= np.bincount(end[low:high] - first, minlength=last - first + 1)
-        yield Line(float(spans.pitch[low]), first, np.cumsum(changes[:-1]) > 0)
+    held = np.zeros(0, np.int64)
+    for low in range(0, len(edges) - 1, BLOCK):
+        high = min(low + BLOCK, len(edges) - 1)
+        fresh = np.arange(*np.searchsorted(start, [low, high]))
+        active = np.concatenate([held, fresh])
+        held = active[end[active] > high]
+        first, last = np.maximum(start[active] - low, 0), np.minimum(end[active], high) - low
+        yield _entries(spans.pitch[active], first, last, high - low)
 
 
-def _frames(line: Line, frames: NDArray[np.int64]) -> int:
-    return int(frames[line.first : line.first + len(line.sounding)][line.sounding].sum())
-
-
-def _take_shared(line: Line, other: Line, frames: NDArray[np.int64]) -> int:
-    """Count the frames in which both sound, and silence both there: each is used once.
-
-    Estimates come from low to high and take the lowest reference in reach, which pairs as many as possible because
-    all reaches are equally wide.
-    """
-    low = max(line.first, other.first)
-    high = min(line.first + len(line.sounding), other.first + len(other.sounding))
-    if low >= high:
-        return 0
-    mine, yours = (each.sounding[low - each.first : high - each.first] for each in (line, other))
-    both = mine & yours
-    mine[both] = False
-    yours[both] = False
-    return int(frames[low:high][both].sum())
+def _entries(pitch: NDArray[np.float64], first: Integers, last: Integers, width: int) -> roll.Sounding:
+    """Notes in segments first <= segment < last of `width`."""
+    pitches, line = np.unique(pitch, return_inverse=True)
+    if len(pitches) > MOST_AT_ONCE + BLOCK:
+        raise InputError(f"more than {MOST_AT_ONCE:,} different pitches at about one time: this is no music")
+    changes = np.zeros((len(pitches), width + 1), np.int32)
+    np.add.at(changes, (line, first), 1)
+    np.add.at(changes, (line, last), -1)
+    segment, which = np.nonzero((np.cumsum(changes[:, :-1], axis=1, dtype=np.int32) > 0).T)
+    return roll.Sounding(segment, pitches[which])
