@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clefkit.errors import InputError
 from clefkit.notes import Notes
 
 CENTS_DECIMALS = 4  # of a semitone: a hundredth of a cent
@@ -72,6 +73,19 @@ class Clock:
 def line(offset_s: float = 0.0, rate: float = 1.0) -> Clock:
     """here = offset_s + rate * source"""
     return Clock(np.array([0.0, 1.0]), np.array([offset_s, offset_s + rate]))
+
+
+def parse(data: Any) -> Clock:
+    """The clock of a record. Raises InputError when it is none."""
+    try:
+        if "points" not in data:
+            return line(float(data["offset_s"]), float(data["rate"]))
+        source, here = np.asarray(data["points"], dtype=np.float64).T
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("a clock in the records is damaged: give --ref") from error
+    if len(source) < 2 or not np.all(np.diff(source) > 0):
+        raise InputError("a clock in the records is damaged: give --ref")
+    return Clock(source, here)
 
 
 def _knots(clock: Clock) -> NDArray[np.float64]:

@@ -123,7 +123,7 @@ class Judge:
                 judged = self.before.measures if self.before else None
                 files[self.wishes.before] = baseline.text(self._named_rows(), judged)
         if self.wishes.plot is not None and self.pictures:
-            files[self.wishes.plot / "index.html"] = self._page()
+            files[self.wishes.plot / "index.html"] = self._page(missing)
         elif self.wishes.plot is not None:
             notes.append("nothing to draw: piano rolls are of notes")
         return Verdict(self._last(missing), list(self._tables(missing)), complaints, fell, notes, files)
@@ -180,11 +180,12 @@ class Judge:
         used += [path for each in self.failures for path in reference.candidates(folder, Path(each), endings)]
         return sets.unused(folder, endings, used, [*(row["file"] for row in self.rows), *self.failures])
 
-    def _page(self) -> str:
+    def _page(self, missing: dict[str, str]) -> str:
         from clefkit.score import plot
 
         names = {file: path.name for path, file in self.pictures.items()}
-        return plot.page([row | {"picture": names[row["file"]]} for row in self.rows if row["file"] in names])
+        drawn = [row | {"roll": names[row["file"]]} for row in self.rows if row["file"] in names]
+        return plot.page([*drawn, *({"file": file, "error": reason} for file, reason in missing.items())])
 
 
 def _groups_of(path: str, by: str) -> list[str]:

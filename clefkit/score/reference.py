@@ -11,17 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clefkit import notes, record
+from clefkit import record
 from clefkit.errors import InputError
-from clefkit.notes import Notes
 from clefkit.record import Source
 
-Seconds = NDArray[np.float64]
+if TYPE_CHECKING:
+    from clefkit.notes import Notes
 
 NOTES = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
 MOST_STEPS = 100
@@ -34,6 +31,8 @@ def notes_for(source: Source, given: Path | None) -> tuple[Path, Notes]:
     given: a file, or a folder that holds one by the estimate's name (see `look_up`); it is taken as it is
     raises: InputError when there is none, or it can't be read
     """
+    from clefkit import clock, notes
+
     if given is not None:
         path = look_up(given, source.path, NOTES) if given.is_dir() else given
         clocks: list[dict[str, Any]] = []
@@ -43,8 +42,9 @@ def notes_for(source: Source, given: Path | None) -> tuple[Path, Notes]:
         found = notes.read(path)
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
-    for clock in clocks:
-        found = replace(found, onset=_moved(found.onset, clock), offset=_moved(found.offset, clock))
+    for each in clocks:
+        way = clock.parse(each)
+        found = replace(found, onset=way.at(found.onset), offset=way.at(found.offset))
     return path, found
 
 
@@ -112,22 +112,3 @@ def ancestors(source: Source) -> Iterator[Source]:
             raise InputError(f"{origin['file']} was made again since: make this again from it, or give --ref")
         source = Source(path, data, origin["sha256"])
         yield source
-
-
-def _moved(time_s: Seconds, clock: dict[str, Any]) -> Seconds:
-    """Seconds in a file from seconds in its origin: offset_s + rate x time, or through points, straight between them.
-
-    Before the first and after the last point time goes on as fast as between the two that are next.
-    """
-    damaged = InputError("a clock in the records that lead to its reference is damaged: give --ref")
-    try:
-        if "points" not in clock:
-            return np.asarray(float(clock["offset_s"]) + float(clock["rate"]) * time_s)
-        before, after = np.asarray(clock["points"], dtype=np.float64).T
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged from error
-    if len(before) < 2 or not np.all(np.diff(before) > 0):
-        raise damaged
-    segment = np.clip(np.searchsorted(before, time_s, side="right") - 1, 0, len(before) - 2)
-    slope = np.diff(after) / np.diff(before)
-    return np.asarray(after[segment] + slope[segment] * (time_s - before[segment]))
