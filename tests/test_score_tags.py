@@ -220,8 +220,8 @@ def test_segments_score_as_sed_eval_says() -> None:
 
 def test_segments_count_where_the_truth_has_them() -> None:
     held = {"tag": "x", "onset": 0.5, "offset": 3.5}
-    truth = [{"file": "a", "segments": [held]}, {"file": "b", "tags": []}, {"file": "c", "segments": []}]
-    found = [{"file": name, "tags": [], "segments": [held]} for name in "abc"]
+    truth: Rows = [{"file": "a", "segments": [held]}, {"file": "b", "tags": []}, {"file": "c", "segments": []}]
+    found: Rows = [{"file": name, "tags": [], "segments": [held]} for name in "abc"]
     ours = tags.compare(truth, found)
     assert ours["segment_based_f1"] == pytest.approx(2 * 4 / (4 + 8))
     assert ours["event_based_f1"] == pytest.approx(2 / 3)
@@ -241,12 +241,12 @@ def test_events_may_end_a_fifth_of_their_length_off(onset: float, offset: float,
 
 
 def test_gains() -> None:
-    truth = [
+    truth: Rows = [
         {"file": "a", "tags": ["x", "y", "z"], "gains_db": {"x": -3.0, "y": -6.0, "z": -20.0}},
         {"file": "b", "tags": ["x", "y"], "gains_db": {"x": -1.0, "y": -3.0}},
         {"file": "c", "tags": ["x"], "gains_db": {"x": 0.0}},
     ]
-    found = [
+    found: Rows = [
         {"file": "a", "tags": [], "gains_db": {"x": -7.0, "y": -5.0, "z": -16.0, "w": 0.0}},
         {"file": "b", "tags": [], "gains_db": {"x": -2.0}},
         {"file": "d", "tags": []},
