@@ -294,6 +294,19 @@ def test_records_lead_to_the_beats_of_the_sound(tmp_path: Path) -> None:
         score.measure(record.source(written(tmp_path / "z.beats", EVERY_HALF)))
 
 
+@pytest.mark.parametrize(
+    "clock", [{}, {"offset_s": "x", "rate": 1}, {"points": [[0, 0]]}, {"points": [[1, 0], [0, 1]]}]
+)
+def test_a_damaged_clock_is_refused(clock: dict[str, Any], tmp_path: Path) -> None:
+    dry = sound(tmp_path / "x.wav", timemap([4] * 6, 1.0))
+    hall = sound(tmp_path / "x.hall.wav", {**origin(dry), "clock": clock})
+    estimate = written(tmp_path / "x.hall.beats", EVERY_HALF)
+    facts = {"file": estimate.name, "sha256": record.sha256(estimate), **origin(hall)}
+    record.beside(estimate).write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(InputError, match="a clock in the records" if clock else "no record leads to a sound"):
+        score.measure(record.source(estimate))
+
+
 def test_a_sound_with_a_record_is_a_reference(tmp_path: Path) -> None:
     (tmp_path / "ref").mkdir()
     sound(tmp_path / "ref" / "x.wav", timemap([4] * 6, 1.0))
@@ -326,6 +339,8 @@ def test_damaged_records_are_refused(rows: Any, tmp_path: Path) -> None:
         ([12], 0.25, 1, [0, 0.75, 1.5, 2.25], [0]),
         ([6], 1.0, 1, [0, 3], [0]),
         ([6, 6, 3], 0.5, 1, [0, 1.5, 3, 4.5, 6], [0, 3, 6]),  # the last one is cut short
+        ([6, 4], 0.5, 1, [0, 1.5, 3, 3.5, 4, 4.5], [0, 3]),
+        ([3, 6], 0.5, 1, [0, 0.5, 1, 1.5, 3], [0, 1.5]),
         ([6, 6], 0.5, 6, [0.5, 2], [0.5]),  # an upbeat of one eighth
         ([4, 4], 1.0, 4, [0, 1, 2, 3, 4], [1]),
     ],
@@ -339,6 +354,18 @@ def test_beats_are_counted_as_annotators_do(
     )[1]
     assert np.asarray(found.times).tolist() == [6 + each / 2 for each in times]
     assert np.asarray(found.downbeats).tolist() == [6 + each / 2 for each in downbeats]
+
+
+def test_simple_meters_after_compound_ones_and_upbeats_between_beats(tmp_path: Path) -> None:
+    rows = [["0", 1, 6.5, 0.0, 6.0]]
+    rows += [["1", 1, float(beat + 1), 0.25 + beat / 2, 6.25 + beat / 2] for beat in range(6)]
+    rows += [["2", 1, float(beat + 1), 3.25 + beat, 9.25 + beat] for beat in range(2)]
+    path = sound(tmp_path / "x.wav", {"timemap": {"rows": rows}})
+    found = files.reference_for(record.source(written(tmp_path / "x.beats", EVERY_HALF)), path)[1]
+    assert np.asarray(found.times).tolist() == [6.25, 7.75, 9.25, 10.25]
+    simple = sound(tmp_path / "y.wav", {"timemap": {"rows": [["0", 1, 4.5, 0.0, 6.0], ["1", 1, 1.0, 0.5, 6.5]]}})
+    found = files.reference_for(record.source(written(tmp_path / "y.beats", EVERY_HALF)), simple)[1]
+    assert np.asarray(found.times).tolist() == [6.5]
 
 
 def midi_file(path: Path, numerator: int, denominator: int, ticks: int) -> Path:

@@ -65,6 +65,11 @@ def test_the_numbers_are_those_of_scikit_learn() -> None:
     assert (ours["ref_clips"], ours["est_clips"], ours["missing_clips"], ours["other_tags"]) == (30, 30, [], [])
 
 
+def test_a_half_is_enough() -> None:
+    truth = [{"file": "a", "tags": ["x"]}, {"file": "b", "tags": []}]
+    assert tags.compare(truth, [{"file": "a", "tags": {"x": 0.5}}, {"file": "b", "tags": {"x": 0.499}}])["tag_f1"] == 1
+
+
 def test_what_the_truth_does_not_know_is_left_out() -> None:
     truth, found = grid()
     ours = tags.compare(masked(truth), found)
@@ -243,17 +248,17 @@ def test_events_may_end_a_fifth_of_their_length_off(onset: float, offset: float,
 def test_gains() -> None:
     truth: Rows = [
         {"file": "a", "tags": ["x", "y", "z"], "gains_db": {"x": -3.0, "y": -6.0, "z": -20.0}},
-        {"file": "b", "tags": ["x", "y"], "gains_db": {"x": -1.0, "y": -3.0}},
+        {"file": "b", "tags": ["x", "y"], "gains_db": {"x": -1.0, "y": -3.0, "z": 0.0}},
         {"file": "c", "tags": ["x"], "gains_db": {"x": 0.0}},
     ]
     found: Rows = [
         {"file": "a", "tags": [], "gains_db": {"x": -7.0, "y": -5.0, "z": -16.0, "w": 0.0}},
-        {"file": "b", "tags": [], "gains_db": {"x": -2.0}},
+        {"file": "b", "tags": [], "gains_db": {"x": -2.0, "y": -2.0, "z": -9.0}},
         {"file": "d", "tags": []},
     ]
     ours = tags.compare(truth, found)
-    assert ours["gain_error_db"] == pytest.approx((4 + 1 + 4 + 1) / 4)
-    assert ours["gain_order_accuracy"] == pytest.approx(2 / 3)  # x and y of b are nearer than 3 dB
+    assert ours["gain_error_db"] == pytest.approx((4 + 1 + 4 + 1 + 1) / 5)
+    assert ours["gain_order_accuracy"] == pytest.approx(2 / 3)  # x and y of b are nearer than 3 dB, and z is silent
     shifted = [{**row, "gains_db": {tag: gain + 2 for tag, gain in row.get("gains_db", {}).items()}} for row in truth]
     assert tags.compare(truth, shifted)["gain_error_db"] == pytest.approx(2.0)
     assert tags.compare(truth, shifted)["gain_order_accuracy"] == 1.0
@@ -319,6 +324,11 @@ GOOD = b'{"file": "a.wav", "tags": ["x"]}\n'
         (b'{"file": "b", "tags": {"x": 1e999}}', "line 2: `tags` has a value that is no number from 0 to 1"),
         (b'{"file": "b", "tags": {"x": 1.01}}', "line 2: `tags` has a value"),
         (b'{"file": "b", "tags": {"x": "1"}}', "line 2: `tags` has a value"),
+        (json.dumps({"file": "b", "tags": ["x"] * 1001}).encode(), "line 2: more than 1,000 tags"),
+        (
+            json.dumps({"file": "b", "tags": dict.fromkeys(map(str, range(1001)), 1)}).encode(),
+            "line 2: more than 1,000",
+        ),
         (b'{"file": "b", "tags": [], "gains_db": [1]}', "line 2: `gains_db` is missing or not"),
         (b'{"file": "b", "tags": [], "gains_db": {"x": -1e9}}', "line 2: `gains_db` has a value"),
         (b'{"file": "b", "tags": [], "segments": {}}', "line 2: `segments` is no list"),

@@ -11,7 +11,8 @@ from clefkit.errors import InputError
 from clefkit.score.kinds import SOUND
 
 MOST_CLIPS = 250_000
-MOST_SEGMENTS = 2000  # of a clip
+MOST_TAGS = 1000  # of a clip
+MOST_SEGMENTS = 2000
 LONGEST_NAME = 500
 LONGEST_S = 1_000_000.0
 LOUDEST_DB = 300.0
@@ -69,8 +70,10 @@ def clip(data: object, place: str) -> Clip:
     segments = None if data.get("segments") is None else _segments(data["segments"], place)
     told = data.get("tags")
     if told is None and segments is not None:
-        told = [segment.tag for segment in segments]
+        told = sorted({segment.tag for segment in segments})
     if isinstance(told, list | tuple):
+        if len(told) > MOST_TAGS:
+            raise InputError(f"{place}: more than {MOST_TAGS:,} tags")
         tags = dict.fromkeys((_name(tag, "tag", place) for tag in told), 1.0)
     else:
         tags = _numbers(told, 0.0, 1.0, "tags", place)
@@ -93,6 +96,8 @@ def _number(value: object, low: float, high: float, what: str, place: str) -> fl
 def _numbers(values: object, low: float, high: float, what: str, place: str) -> dict[str, float]:
     if not isinstance(values, Mapping):
         raise InputError(f"{place}: `{what}` is missing or not of the form {{name: number}}")
+    if len(values) > MOST_TAGS:
+        raise InputError(f"{place}: more than {MOST_TAGS:,} names in `{what}`")
     return {_name(key, what, place): _number(value, low, high, what, place) for key, value in values.items()}
 
 
