@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -66,7 +65,7 @@ def _followed(source: Source) -> tuple[Path, Beats]:
         if "timemap" in sound.record:
             found = _recorded(sound)
             for each in reversed(clocks):
-                found = _moved(found, _clock(each))
+                found = _moved(found, clock.parse(each))
             return sound.path, found
         if not sound.record.get("clock"):
             break
@@ -76,18 +75,6 @@ def _followed(source: Source) -> tuple[Path, Beats]:
 
 def _moved(beats: Beats, by: Clock) -> Beats:
     return Beats(by.at(beats.times), None if beats.downbeats is None else by.at(beats.downbeats))
-
-
-def _clock(data: dict[str, Any]) -> Clock:
-    try:
-        if "points" not in data:
-            return clock.line(float(data["offset_s"]), float(data["rate"]))
-        before, after = np.asarray(data["points"], dtype=np.float64).T
-    except (KeyError, TypeError, ValueError):
-        before = after = np.zeros(0)
-    if len(before) < 2 or not np.all(np.diff(before) > 0):
-        raise InputError("a clock in the records that lead to its reference is damaged: give --ref")
-    return Clock(before, after)
 
 
 def _recorded(sound: Source) -> Beats:
