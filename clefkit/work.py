@@ -143,6 +143,7 @@ def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
 def _measure(job: Job, *paths: Path, outcome: Outcome) -> None:
     stage = importlib.import_module(f"clefkit.{job.stage}")
     outcome.finding = stage.measure(*map(record.source, paths), **job.options)
+    outcome.notes += outcome.finding.pop("notes", [])
 
 
 def _replay(job: Job, path: Path, *, outcome: Outcome) -> None:

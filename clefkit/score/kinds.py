@@ -7,7 +7,8 @@ A kind is a module of this package, which is light to import (numpy and what it 
 - `PROTOCOLS`: name -> a sentence that says all that makes numbers comparable. The first is the one to use.
 - `ENDINGS`: the endings of its files, lower case; references of the same stem are looked up in this order.
 - `measure(source, *others, ref, protocol)`: finds the reference and compares: {"reference": its path, the measures
-  that exist for this file, counts and details}. A measure that makes no sense for a file is left out.
+  that exist for this file, counts and details, "notes": sentences for a person}. A measure that makes no sense for a
+  file is left out.
 - `compare(reference, estimate, ...)`: the same on data, for people without a shell.
 """
 

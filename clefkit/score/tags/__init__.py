@@ -94,4 +94,7 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
         truth = files.read(path)
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
-    return {"reference": str(path), **figures.compared(truth, found)}
+    row = figures.compared(truth, found)
+    missing = row["missing_clips"]
+    notes = [f"nothing was found about {', '.join(missing)}: all their tags count as 0"] if missing else []
+    return {"reference": str(path), **row, "notes": notes}
