@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import TypeVar
@@ -20,7 +20,6 @@ from clefkit.score.notation.music import Held, held, signatures
 
 Value = TypeVar("Value")
 Pair = tuple[Held, Held]  # of the reference, of the estimate
-Voices = Callable[[Note], object]
 
 
 def pairs(reference: Score, estimate: Score) -> list[Pair]:
@@ -89,19 +88,22 @@ def _places(score: Score) -> dict[tuple[int, int], int]:
 def _voices(matched: list[Pair]) -> float | None:
     """F-measure of the steps that voices take from chord to chord; each step counts as one, however thick its chords.
 
-    None when no voice takes a step on either side
+    Steps within a measure of the reference only: the numbers of voices mean nothing beyond a bar line. None when no
+    voice takes a step on either side.
     """
-    one, other = (_steps([pair[side].note for pair in matched]) for side in (0, 1))
+    measures = [pair[0].note.measure for pair in matched]
+    one, other = (_steps([pair[side].note for pair in matched], measures) for side in (0, 1))
     whole = sum(one.values()) + sum(other.values())
     both = sum(min(weight, other.get(step, 0.0)) for step, weight in one.items())
     return min(2 * both / whole, 1.0) if whole else None
 
 
-def _steps(notes: list[Note]) -> dict[tuple[int, int], float]:
+def _steps(notes: list[Note], measures: list[int]) -> dict[tuple[int, int], float]:
     """(number of a note, number of one in the next chord of its voice) -> its share of the step."""
-    lines: dict[tuple[int, str], list[int]] = defaultdict(list)
+    lines: dict[tuple[int, int, str, int], list[int]] = defaultdict(list)
     for index in sorted(range(len(notes)), key=lambda index: notes[index].onset):
-        lines[notes[index].part, notes[index].voice].append(index)
+        note = notes[index]
+        lines[note.part, note.staff, note.voice, measures[index]].append(index)
     steps: dict[tuple[int, int], float] = {}
     for line in lines.values():
         chords = [list(chord) for _, chord in groupby(line, key=lambda index: notes[index].onset)]
