@@ -2,8 +2,8 @@
 
 Nothing is quantised: onsets and durations are the file's ticks as exact fractions of a quarter, and tempo changes stay.
 Each (track, channel, program) is a part of one staff and one voice; MIDI has no letters of pitches (`step` is ""), no
-rests, no repeats. Measures follow the time signatures up to the one in which the last note ends. Notation programs write
-a pickup as one bar of a time signature of its own; here it is a pickup of the one that follows.
+rests, no repeats. Measures follow the time signatures up to the one in which the last note ends. Notation programs
+write a pickup as one bar of a time signature of its own; here it is a pickup of the one that follows.
 """
 
 from __future__ import annotations
@@ -65,7 +65,11 @@ def _measures(tracks: list[Track], clock: Clock, end: Fraction) -> list[Measure]
         if found:
             found[-1].length = onset - found[-1].onset
         found.append(Measure(str(len(found) + 1), len(found), onset, Fraction(4 * time[0], time[1]), time))
-    if len(found) > 1 and found[0].time != found[1].time and found[0].length < Fraction(4 * found[1].time[0], found[1].time[1]):
+    if (
+        len(found) > 1
+        and found[0].time != found[1].time
+        and found[0].length < Fraction(4 * found[1].time[0], found[1].time[1])
+    ):
         found[0].time, found[0].implicit = found[1].time, True
     return found
 

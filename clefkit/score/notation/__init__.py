@@ -7,7 +7,7 @@ reference without one being given, in `origin`.
 Both sides are compared as they are played: repeats, endings and jumps are written out. So a transcription that writes a
 repeat out, as one that only heard the music does, is not worse than one with repeat signs. Where the page counts and
 not the sound, the protocol `written` takes both as they stand. MIDI holds no letters, voices, rests or ties: it has no
-`spelling_accuracy`, `voice_f1` or **kern error rates.
+`spelling_accuracy`, `voice_f1` or **kern error rates; of a performance, MV2H and the signatures are measured.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clefkit import notation
-from clefkit.errors import InputError, UsageError
+from clefkit.errors import InputError
 from clefkit.score.kinds import Measure
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ MEASURES = (
     Measure("spelling_accuracy", "matched notes with the right letter"),
     Measure("key_accuracy", "share of the reference's duration under the right key signature"),
     Measure("time_signature_accuracy", "share of the reference's duration under the right time signature"),
-    Measure("kern_wer", "edits of tokens of **kern for each of the reference's", "", False, 1.0),
-    Measure("kern_ler", "the same of lines", "", False, 1.0),
-    Measure("kern_cer", "the same of characters", "", False, 1.0),
-    Measure("omr_ned", "edits of symbols over the symbols of both sides (protocol omr)", "", False, 1.0),
+    Measure("kern_wer", "edits of tokens of **kern for each of the reference's", higher_is_better=False, missing=1.0),
+    Measure("kern_ler", "the same of lines", higher_is_better=False, missing=1.0),
+    Measure("kern_cer", "the same of characters", higher_is_better=False, missing=1.0),
+    Measure("omr_ned", "edits of symbols over the symbols of both sides", higher_is_better=False, missing=1.0),
 )
 COLUMNS = (
     "file",
@@ -71,9 +71,7 @@ ENDINGS = (*(f".ref{suffix}" for suffix in notation.SUFFIXES), *notation.SUFFIXE
 MOST_NOTES = 50_000
 
 
-def compare(
-    reference: Score, estimate: Score, protocol: str = "played", clock: Clock | None = None
-) -> dict[str, Any]:
+def compare(reference: Score, estimate: Score, protocol: str = "played", clock: Clock | None = None) -> dict[str, Any]:
     """Every measure of `MEASURES` that makes sense for these two, and the numbers of notes and measures on both sides.
 
     reference, estimate: as written; MIDI by `notation.midi_read.read`
@@ -85,19 +83,23 @@ def compare(
     from clefkit.notation import played
     from clefkit.score.notation import music, pairs, text
 
-    sides = [side if protocol in AS_SIGNS else played.unfolded(side) for side in (reference, estimate)]
-    if max(len(side.notes) for side in sides) > MOST_NOTES:
+    if protocol not in AS_SIGNS:
+        reference, estimate = played.unfolded(reference), played.unfolded(estimate)
+    if max(len(reference.notes), len(estimate.notes)) > MOST_NOTES:
         raise InputError(f"more than {MOST_NOTES:,} notes: score it in movements")
-    clocks = [music.written, music.written]
+    first: Clock = music.written
+    second: Clock = music.written
     if protocol == "performance":
-        clocks = [clock or music.by_tempo(sides[0]), music.by_tempo(sides[1])]
-    found = _mv2h(*(music.music(side, clock) for side, clock in zip(sides, clocks, strict=True)), protocol)
-    matched = pairs.pairs_in_place(*sides) if protocol == "aligned" else pairs.pairs(*sides)
-    found |= pairs.found(*sides, matched)
-    if all(any(note.step for note in side.notes) for side in sides):
-        found |= text.rates(*map(text.written, sides))
+        first, second = clock or music.by_tempo(reference), music.by_tempo(estimate)
+    found = _mv2h(music.music(reference, first), music.music(estimate, second), protocol)
+    matched = (pairs.pairs_in_place if protocol == "aligned" else pairs.pairs)(reference, estimate)
+    found |= pairs.signatures_right(reference, estimate, matched)
+    if protocol != "performance":
+        found |= pairs.notes_right(reference, estimate, matched)
+        if all(any(note.step for note in side.notes) for side in (reference, estimate)):
+            found |= text.rates(text.written(reference), text.written(estimate))
     order = {each.name: found[each.name] for each in MEASURES if each.name in found}
-    return {**order, **found, **_counts("ref", sides[0]), **_counts("est", sides[1])}
+    return {**order, **found, **_counts("ref", reference), **_counts("est", estimate)}
 
 
 def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any]:
@@ -111,16 +113,14 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
 
     estimate = origin.read(source.path)
     path, expected, clock = origin.find(source, ref)
+    of_files: dict[str, float] = {}
     if protocol == "performance":
         _check_times(source.path, path, clock)
-    found = compare(expected, estimate, protocol, clock)
-    if protocol == "kern-verbatim":
-        if any(each.suffix.lower() not in notation.KERN for each in (path, source.path)):
-            raise UsageError("kern-verbatim compares **kern files: take another protocol, or give --ref with one")
-        found |= text.rates(text.verbatim(path), text.verbatim(source.path))
-    if protocol == "omr":
-        found["omr_ned"] = omr.ned(path, source.path)
-    return {"reference": str(path), **found}
+    elif protocol == "kern-verbatim":
+        of_files = text.rates(text.verbatim(path), text.verbatim(source.path))
+    elif protocol == "omr":
+        of_files = {"omr_ned": omr.ned(path, source.path)}
+    return {"reference": str(path), **compare(expected, estimate, protocol, clock), **of_files}
 
 
 def _mv2h(reference: Music, estimate: Music, protocol: str) -> dict[str, Any]:
@@ -139,7 +139,9 @@ def _counts(side: str, score: Score) -> dict[str, int]:
 
 
 def _check_times(estimate: Path, reference: Path, clock: Clock | None) -> None:
-    """raises: UsageError when one of two files does not say when it was played"""
+    """raises: InputError when one of two files does not say when it was played"""
     for path in [estimate] if clock else [estimate, reference]:
         if path.suffix.lower() not in MIDI:
-            raise UsageError(f"{path.name} does not say when it was played: performance compares MIDI, played for scores")
+            raise InputError(
+                f"{path.name} does not say when it was played: performance takes MIDI, or what was rendered"
+            )

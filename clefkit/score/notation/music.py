@@ -4,7 +4,7 @@ The conventions are those of the numbers in print, made with MuseScore's MIDI an
 (A. McLeod and M. Steedman, "Evaluating automatic polyphonic music transcription", ISMIR 2018; MV2H 2.2):
 
 - Tied notes are one. A voice is a staff, for MuseScore writes each staff to a MIDI track of its own.
-- A tatum is a sub beat: half a beat, a third of one in 6/8, 9/8, 12/8 and the like; bars of 3/4 and 3/8 have three beats.
+- A tatum is a sub beat: half a beat, a third of one in 6/8, 9/8, 12/8 and the like; 3/4 and 3/8 have three beats.
 - Keys are key signatures, each as its major key: neither MuseScore's MIDI nor the older MusicXML converter tells modes.
   A score starts in C when it does not say otherwise. (The Java converter keeps the last key only; here all count.)
 - Chord symbols are not looked at.
@@ -28,7 +28,6 @@ from clefkit.notation.model import Measure, Note, Score
 from clefkit.score.notation import mv2h
 
 WRITTEN_MS = 500  # a quarter, as MIDI has it where no tempo is said
-
 Clock = Callable[[Fraction], float]  # milliseconds from quarters
 
 
@@ -59,7 +58,7 @@ def by_tempo(score: Score) -> Clock:
 
 
 def by_points(points: Sequence[tuple[float, float]]) -> Clock:
-    """The clock through points (quarters, seconds), two at least, of rising quarters; straight between and beyond them."""
+    """The clock through points (quarters, seconds): two at least, of rising quarters; straight between and beyond."""
     starts = [quarters for quarters, _ in points]
 
     def clock(quarters: Fraction) -> float:
@@ -103,13 +102,11 @@ def music(score: Score, clock: Clock = written) -> mv2h.Music:
 
     rows = held(score)
     staves = {place: index for index, place in enumerate(sorted({(r.note.part, r.note.staff) for r in rows}))}
-    notes = [
-        mv2h.Note(round(n.pitch), at(n.onset), at(n.onset), at(end), staves[n.part, n.staff]) for n, end in rows
-    ]
+    notes = [mv2h.Note(round(n.pitch), at(n.onset), at(n.onset), at(end), staves[n.part, n.staff]) for n, end in rows]
     bars = list(_bars(score.measures))
     tatums = sorted({at(time) for bar in bars for time in bar.tatums})
     hierarchies = [bar.hierarchy(at(bar.tatums[0])) for bar in bars if bar.starts]
-    keys = [mv2h.Key(fifths * 7 % 12, True, at(onset)) for onset, fifths in signatures(score)]
+    keys = [mv2h.Key(fifths * 7 % 12, major=True, time=at(onset)) for onset, fifths in signatures(score)]
     return mv2h.Music(notes, tatums, hierarchies, keys, [])
 
 

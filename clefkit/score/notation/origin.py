@@ -1,12 +1,13 @@
 """Which score an estimate is measured by: one that is given, or the one whose sound was transcribed.
 
-`render` names the score in its record by its hash, and says whether it played the repeats; a stem has some of the parts.
-When places of the score were heard stands in the sound's record too (`timemap`), moved along by what came after.
+`render` names the score in its record by its hash and says whether it played the repeats; a stem has some of the
+parts. When places of the score were heard stands in the sound's record too (`timemap`), moved along by what came after.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,6 +121,6 @@ def _clock(timemap: Any) -> Clock:
         points = [(float(row[columns[0]]), float(row[columns[1]])) for row in timemap["rows"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise damaged from error
-    if len(points) < 2 or not all(one < other for (one, _), (other, _) in zip(points, points[1:], strict=False)):
+    if len(points) < 2 or not all(one < other for (one, _), (other, _) in pairwise(points)):
         raise damaged
     return by_points(points)

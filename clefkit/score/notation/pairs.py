@@ -45,28 +45,32 @@ def pairs_in_place(reference: Score, estimate: Score) -> list[Pair]:
     return [(queue.pop(), row) for row in rows if (queue := waiting[row.note.onset, row.note.pitch])]
 
 
-def found(reference: Score, estimate: Score, matched: list[Pair]) -> dict[str, float]:
-    """Every measure of pairs that makes sense for these two."""
-    times = _times(matched)
-    measured: dict[str, float | None] = {
-        "voice_f1": _voices(matched),
+def notes_right(reference: Score, estimate: Score, matched: list[Pair]) -> dict[str, float]:
+    """What is right about matched notes: staves, and where both sides have letters (MIDI has none), voices, letters."""
+    spelled = all(any(note.step for note in side.notes) for side in (reference, estimate))
+    measured = {
+        "voice_f1": _voices(matched) if spelled else None,
         "staff_accuracy": _staves(reference, estimate, matched),
-        "spelling_accuracy": _spelling(matched),
+        "spelling_accuracy": _spelling(matched) if spelled else None,
     }
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def signatures_right(reference: Score, estimate: Score, matched: list[Pair]) -> dict[str, float]:
+    """Shares of the reference's duration. A reference that names no key has no `key_accuracy`."""
+    points = _points(matched)
     end = max((measure.onset + measure.length for measure in reference.measures), default=Fraction(0))
     meters = [[(measure.onset, measure.time) for measure in score.measures] for score in (reference, estimate)]
-    measured["time_signature_accuracy"] = _agreement(meters[0], meters[1], times, end)
+    measured = {"time_signature_accuracy": _agreement(meters[0], meters[1], points, end)}
     if reference.keys:
-        measured["key_accuracy"] = _agreement(signatures(reference), signatures(estimate), times, end)
+        measured["key_accuracy"] = _agreement(signatures(reference), signatures(estimate), points, end)
     return {name: value for name, value in measured.items() if value is not None}
 
 
 def _spelling(matched: list[Pair]) -> float | None:
-    """The share of notes with the right letter. None when a side has no letters, as MIDI."""
+    """The share of notes with the right letter. None when the reference has no letter to any."""
     letters = [(one.note.step, other.note.step) for one, other in matched if one.note.step]
-    if not any(other for _, other in letters):
-        return None
-    return sum(one == other for one, other in letters) / len(letters)
+    return sum(one == other for one, other in letters) / len(letters) if letters else None
 
 
 def _staves(reference: Score, estimate: Score, matched: list[Pair]) -> float | None:
@@ -113,7 +117,7 @@ def _steps(notes: list[Note], measures: list[int]) -> dict[tuple[int, int], floa
     return steps
 
 
-def _times(matched: list[Pair]) -> list[tuple[Fraction, Fraction]]:
+def _points(matched: list[Pair]) -> list[tuple[Fraction, Fraction]]:
     """(time in the estimate, time in the reference) at pairs, both rising; one at least."""
     points: list[tuple[Fraction, Fraction]] = []
     for one, other in matched:

@@ -3,11 +3,12 @@
 Words are tokens (whitespace stands between them), characters are all of them, tabs and line ends included, lines are
 whole ones; insertions, deletions and substitutions cost 1 (Levenshtein 1966), so a rate can be above 1. So they are
 counted by M. A. Román, A. Pertusa and J. Calvo-Zaragoza, "A holistic approach to polyphonic music transcription with
-neural networks", ISMIR 2019 (words, characters), and A. Ríos-Vila et al., "Sheet Music Transformer", ICDAR 2024 (lines).
+neural networks", ISMIR 2019 (words, characters), and by A. Ríos-Vila et al., "Sheet Music Transformer", ICDAR 2024
+(lines).
 
 Both sides are written anew by our own writer, so what counts is what the score says, not how a file spells it: parts,
-staves, clefs, signatures, bar lines with numbers and repeats, notes, rests, ties, slurs, articulations, ornaments, order
-of playing. Names, titles, words, dynamics, tempos and pedals are left out; beams and stems are not known to our scores.
+staves, clefs, signatures, bar lines with numbers and repeats, notes, rests, ties, slurs, articulations, ornaments, the
+order of playing. Names, titles, words, dynamics, tempos and pedals are left out; our scores know no beams or stems.
 `verbatim` takes files as they are but for comments, which no reader of music needs.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from clefkit import notation
 from clefkit.errors import InputError
 from clefkit.notation import kern_write
 from clefkit.notation.model import Score
@@ -57,8 +59,10 @@ def written(score: Score) -> str:
 def verbatim(path: Path) -> str:
     """The text of a **kern file without comments (`!`), empty lines and the kind of its line ends.
 
-    raises: InputError when it can't be read or is larger than 32 MiB
+    raises: InputError when it is no **kern file, can't be read or is larger than 32 MiB
     """
+    if path.suffix.lower() not in notation.KERN:
+        raise InputError(f"{path.name} is no **kern file: kern-verbatim compares those, take another protocol")
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"larger than {MOST_BYTES // 2**20} MiB")
