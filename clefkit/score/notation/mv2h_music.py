@@ -88,6 +88,12 @@ class Music:
     keys: Sequence[Key] = ()
     chords: Sequence[Chord] = ()
 
+    def times(self) -> list[int]:
+        """All times in it."""
+        found = [*self.tatums, *(hierarchy.time for hierarchy in self.hierarchies)]
+        found += [*(key.time for key in self.keys), *(chord.time for chord in self.chords)]
+        return found + [time for note in self.notes for time in note[1:4]]
+
     @property
     def last_time(self) -> int:
         """Where its last note, tatum, key or chord ends or stands; hierarchies do not count."""
@@ -132,12 +138,9 @@ def parse(text: str) -> Music:
 
 def check(music: Music, side: str) -> None:
     """raises: InputError when something in the music is impossible or past a limit; `side` says whose music it is"""
-    times = [*music.tatums, *(each.time for each in music.hierarchies)]
-    times += [*(each.time for each in music.keys), *(each.time for each in music.chords)]
-    if len(music.notes) > MOST_NOTES or len(times) > MOST_TIMES:
+    if len(music.notes) > MOST_NOTES or len(music.times()) > MOST_TIMES:
         raise InputError(f"{side} is too long: at most {MOST_NOTES} notes can be compared: cut it into pieces")
-    times += [time for note in music.notes for time in note[1:4]]
-    if max(map(abs, times), default=0) > LONGEST_MS:
+    if max(map(abs, music.times()), default=0) > LONGEST_MS:
         raise InputError(f"{side} has a time more than {LONGEST_MS // 1000} seconds away from its beginning")
     _every(music.notes, _is_possible_note, f"{side} has an impossible note")
     _every(music.hierarchies, _is_possible_hierarchy, f"{side} has an impossible metre")

@@ -14,24 +14,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Chords = Sequence[Counter[int]]
 Pair = tuple[int, int]
+Alignment = list[Pair]
 
 WITHOUT_REFERENCE, WITHOUT_ESTIMATE, PAIRED = 1, 2, 4
 ROWS_AT_ONCE = 256
 
 
-def table(reference: Chords, estimate: Chords) -> NDArray[np.uint8]:
+class Table(NamedTuple):
     """How the best alignments come to each cell.
 
+    steps: by row (chord of the reference) x columns + column (chord of the estimate), sums of WITHOUT_REFERENCE,
+        WITHOUT_ESTIMATE and PAIRED: the last chord of a side is left out, or both are paired
+    """
+
+    steps: memoryview
+    columns: int
+
+    def sources(self, cell: int) -> list[int]:
+        """The cells that a cell is come to from, in the order of the reference implementation; below 0: the start."""
+        step = self.steps[cell]
+        ways = ((WITHOUT_REFERENCE, self.columns), (WITHOUT_ESTIMATE, 1), (PAIRED, self.columns + 1))
+        return [cell - length for way, length in ways if step & way]
+
+    @property
+    def last(self) -> int:
+        """The cell in which all chords are used."""
+        return len(self.steps) - 1
+
+
+def table(reference: Chords, estimate: Chords) -> Table:
+    """The table of all best alignments.
+
     reference, estimate: how many notes of each pitch each chord has, at most 255; not empty
-    returns: (chords of the reference, chords of the estimate), sums of WITHOUT_REFERENCE, WITHOUT_ESTIMATE and PAIRED:
-        the last chord of a side is left out, or both are paired
     """
     rows, columns = len(reference), len(estimate)
     cells = _common(reference, estimate)
@@ -52,10 +73,12 @@ def table(reference: Chords, estimate: Chords) -> NDArray[np.uint8]:
         paired = before[first:end] + _distance(flat[place], *sizes)
         best = np.minimum(np.minimum(above, beside), paired)
         this[first + 1 : end + 1] = best
-        flat[place] = (above == best) * WITHOUT_REFERENCE + (beside == best) * WITHOUT_ESTIMATE + (paired == best) * PAIRED
+        flat[place] = (
+            (above == best) * WITHOUT_REFERENCE + (beside == best) * WITHOUT_ESTIMATE + (paired == best) * PAIRED
+        )
         before, last, this = last, this, before
         this[0] = np.inf
-    return cells
+    return Table(flat.data, columns)
 
 
 def _common(reference: Chords, estimate: Chords) -> NDArray[np.uint8]:
@@ -92,61 +115,49 @@ def _distance(
     return 1.0 - 2.0 * recall * precision / np.where(common == 0, 1.0, recall + precision)
 
 
-def on_best_paths(cells: NDArray[np.uint8], most: int) -> list[int] | None:
-    """The cells that best alignments lead through, as row x columns + column, ascending; None for more than `most`."""
-    ways = cells.reshape(-1).data
-    columns = cells.shape[1]
-    found = {len(ways) - 1}
-    waiting = [len(ways) - 1]
+def on_best_paths(table: Table, most: int) -> list[int]:
+    """The cells that best alignments lead through, ascending; none when there are more than `most`."""
+    found = {table.last}
+    waiting = [table.last]
     while waiting:
-        if len(found) > most:
-            return None
-        cell = waiting.pop()
-        for before in sources(ways[cell], cell, columns):
+        for before in table.sources(waiting.pop()):
             if before >= 0 and before not in found:
                 found.add(before)
                 waiting.append(before)
+        if len(found) > most:
+            return []
     return sorted(found)
 
 
-def sources(ways: int, cell: int, columns: int) -> list[int]:
-    """The cells that a cell is come to from, in the order of the reference implementation; below 0: the beginning."""
-    steps = ((WITHOUT_REFERENCE, columns), (WITHOUT_ESTIMATE, 1), (PAIRED, columns + 1))
-    return [cell - step for way, step in steps if ways & way]
+def count(table: Table, cells: Sequence[int], most: int) -> int:
+    """How many best alignments there are; some number above `most` when there are more.
 
-
-def count(cells: NDArray[np.uint8], places: list[int], most: int) -> int:
-    """How many best alignments there are; any number above `most` when there are more.
-
-    places: `on_best_paths`
+    cells: `on_best_paths`
     """
-    ways = cells.reshape(-1).data
-    columns = cells.shape[1]
-    counts = {-columns - 1: 1}
-    for cell in places:
-        counts[cell] = sum(counts[before] for before in sources(ways[cell], cell, columns))
+    counts = {-table.columns - 1: 1}
+    for cell in cells:
+        counts[cell] = sum(counts[before] for before in table.sources(cell))
         if counts[cell] > most:
-            return counts[cell]  # all of them go on to the last cell
-    return counts[places[-1]]
+            return counts[cell]  # each of these ways goes on to the last cell
+    return counts[table.last]
 
 
-def alignments(cells: NDArray[np.uint8]) -> Iterator[list[Pair]]:
+def alignments(table: Table) -> Iterator[Alignment]:
     """All best alignments, in the order of the reference implementation."""
-    columns = cells.shape[1]
-    ways = cells.reshape(-1).data
     # Cells to go on from, each with the pairs after it: (pair, (pair, ...))
-    waiting: list[tuple[int, Any]] = [(len(ways) - 1, None)]
+    waiting: list[tuple[int, Any]] = [(table.last, None)]
     while waiting:
         cell, pairs = waiting.pop()
         if cell < 0:
-            yield list(_unchained(pairs))
+            yield list(unchained(pairs))
             continue
-        for before in reversed(sources(ways[cell], cell, columns)):
-            paired = before == cell - columns - 1
-            waiting.append((before, (divmod(cell, columns), pairs) if paired else pairs))
+        for before in reversed(table.sources(cell)):
+            paired = cell - before == table.columns + 1
+            waiting.append((before, (divmod(cell, table.columns), pairs) if paired else pairs))
 
 
-def _unchained(pairs: Any) -> Iterator[Pair]:
+def unchained(pairs: Any) -> Iterator[Pair]:
+    """The pairs of (pair, (pair, ... None))."""
     while pairs is not None:
         pair, pairs = pairs
         yield pair

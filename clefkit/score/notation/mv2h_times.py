@@ -55,9 +55,7 @@ def piece(music: Music) -> Piece:
         chords=sorted(music.chords, key=lambda chord: chord.time),
     )
     groupings = mv2h_meter.groupings(music.tatums, music.hierarchies)
-    changes = [*music.hierarchies, *music.keys, *music.chords]
-    all_times = {0, *music.tatums, *(each.time for each in changes), *(t for note in music.notes for t in note[1:4])}
-    times = np.array(sorted(all_times), dtype=np.int64)
+    times = np.array(sorted({0, *music.times()}), dtype=np.int64)
     places = (np.searchsorted(onsets, times, "left") + np.searchsorted(onsets, times, "right") - 1) / 2
     return Piece(music, groupings, onsets, [found[onset] for onset in onsets.tolist()], times, places)
 
@@ -90,4 +88,4 @@ def _moved(estimate: Piece, reference: Piece, pairs: Sequence[Pair]) -> Times:
     rate = np.diff(expected_ms) / np.diff(found_ms)
     exact = rate[first] * (estimate.times - found_ms[first]) + expected_ms[first]
     whole = np.floor(exact)
-    return (whole + (exact - whole >= 0.5)).astype(np.int64)
+    return np.asarray(whole + (exact - whole >= 0.5), dtype=np.int64)
