@@ -18,6 +18,7 @@ from clefkit.score.notation.mv2h_paths import Alignment, Pair, Table, alignments
 from clefkit.score.notation.mv2h_times import Piece
 
 WAYS = 8
+WAYS_IN_ALL = 100_000
 EVEN_MS = 20
 AROUND = 16
 
@@ -99,8 +100,9 @@ def _variants(sides: tuple[Piece, Piece], table: Table, place: Place, pairs: Ali
 
 
 def _ways(sides: tuple[Piece, Piece], table: Table, place: Place, before: Pair, rate: float) -> list[Way]:
-    """Up to `WAYS` ways through a place, after a pair."""
+    """Up to `WAYS` ways through a place, after a pair; fewer where that would take much memory."""
     reference, estimate = sides
+    most = max(1, min(WAYS, WAYS_IN_ALL // len(place.cells)))
     reached = {place.start: [Way(0, before, None)]}
     for cell in place.cells:
         row, column = divmod(cell, table.columns)
@@ -113,7 +115,7 @@ def _ways(sides: tuple[Piece, Piece], table: Table, place: Place, before: Pair, 
                     ways.append(Way(merit, (row, column), ((row, column), way.pairs)))
             else:
                 ways += reached[source]
-        reached[cell] = sorted(ways, key=lambda way: -way.merit)[:WAYS]
+        reached[cell] = sorted(ways, key=lambda way: -way.merit)[:most]
     return reached[place.cells[-1]]
 
 

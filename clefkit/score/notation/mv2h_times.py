@@ -74,7 +74,7 @@ def moved(estimate: Piece, reference: Piece, pairs: Sequence[Pair]) -> tuple[Mus
         keys=[key._replace(time=to[key.time]) for key in music.keys],
         chords=[chord._replace(time=to[chord.time]) for chord in music.chords],
     )
-    groupings = [(to[begin], to[end]) for begin, end in estimate.groupings]
+    groupings = [(to[end], to[begin]) for end, begin in estimate.groupings]
     return moved, groupings + mv2h_meter.groupings(moved.tatums, moved.hierarchies)
 
 
