@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from clefkit.score.notation.mv2h_music import Hierarchy
 from clefkit.score.notation.mv2h_notes import f1
 
-Grouping = tuple[int, int]
+Grouping = tuple[int, int]  # its end and its beginning
 NOT_BEGUN = -1
 
 
@@ -22,7 +22,7 @@ def default(time: int) -> Hierarchy:
 
 
 def groupings(tatums: Iterable[int], hierarchies: Iterable[Hierarchy]) -> list[Grouping]:
-    """Beginning and end of every sub beat, beat and bar, in the order of their ends.
+    """Every sub beat, beat and bar, in the order of their ends.
 
     hierarchies: the last one at a time counts; the first one holds from the first tatum on
     """
@@ -43,7 +43,7 @@ def groupings(tatums: Iterable[int], hierarchies: Iterable[Hierarchy]) -> list[G
         for level, size in enumerate(sizes):
             if number % size == 0:
                 if begun[level] != NOT_BEGUN:
-                    found.append((begun[level], time))
+                    found.append((time, begun[level]))
                 begun[level] = time
     return found
 
@@ -55,10 +55,10 @@ def score(left: list[Grouping], estimate: Sequence[Grouping], tolerance: int) ->
     tolerance: milliseconds that the beginning and the end may be off
     """
     right = 0
-    for begin, end in estimate:
-        place = bisect_left(left, end - tolerance, key=lambda grouping: grouping[1])
-        while place < len(left) and left[place][1] <= end + tolerance:
-            if abs(left[place][0] - begin) <= tolerance:
+    for end, begin in estimate:
+        place = bisect_left(left, (end - tolerance,))
+        while place < len(left) and left[place][0] <= end + tolerance:
+            if abs(left[place][1] - begin) <= tolerance:
                 del left[place]
                 right += 1
                 break

@@ -24,10 +24,10 @@ from clefkit.errors import InputError
 
 LONGEST_MS = 100_000_000
 MOST_NOTES = 100_000
-MOST_TIMES = 1_000_000
+MOST_TATUMS = 200_000
 MOST_AT_ONCE = 1000
 AT_ONCE_MS = 100
-MOST_OF_A_VOICE_AT_ONCE = 200
+MOST_IN_A_CHORD = 250
 MOST_IN_A_BAR = 1_000_000
 LAST_OF_NOTHING = -(2**31)
 
@@ -88,6 +88,12 @@ class Music:
     keys: Sequence[Key] = ()
     chords: Sequence[Chord] = ()
 
+    def times(self) -> list[int]:
+        """All times in it."""
+        found = [*self.tatums, *(hierarchy.time for hierarchy in self.hierarchies)]
+        found += [*(key.time for key in self.keys), *(chord.time for chord in self.chords)]
+        return found + [time for note in self.notes for time in note[1:4]]
+
     @property
     def last_time(self) -> int:
         """Where its last note, tatum, key or chord ends or stands; hierarchies do not count."""
@@ -132,12 +138,12 @@ def parse(text: str) -> Music:
 
 def check(music: Music, side: str) -> None:
     """raises: InputError when something in the music is impossible or past a limit; `side` says whose music it is"""
-    times = [*music.tatums, *(each.time for each in music.hierarchies)]
-    times += [*(each.time for each in music.keys), *(each.time for each in music.chords)]
-    if len(music.notes) > MOST_NOTES or len(times) > MOST_TIMES:
-        raise InputError(f"{side} is too long: at most {MOST_NOTES} notes can be compared: cut it into pieces")
-    times += [time for note in music.notes for time in note[1:4]]
-    if max(map(abs, times), default=0) > LONGEST_MS:
+    changes = len(music.hierarchies) + len(music.keys) + len(music.chords)
+    if len(music.notes) > MOST_NOTES or len(music.tatums) + changes > MOST_TATUMS:
+        raise InputError(
+            f"{side} is too long: cut it into pieces of at most {MOST_NOTES} notes and {MOST_TATUMS} tatums"
+        )
+    if max(map(abs, music.times()), default=0) > LONGEST_MS:
         raise InputError(f"{side} has a time more than {LONGEST_MS // 1000} seconds away from its beginning")
     _every(music.notes, _is_possible_note, f"{side} has an impossible note")
     _every(music.hierarchies, _is_possible_hierarchy, f"{side} has an impossible metre")
@@ -145,8 +151,8 @@ def check(music: Music, side: str) -> None:
     _every(music.chords, lambda chord: chord.name.split() == [chord.name], f"{side} has an impossible chord")
     onsets = sorted(note.onset for note in music.notes)
     crowded = any(b - a <= AT_ONCE_MS for a, b in zip(onsets, onsets[MOST_AT_ONCE:], strict=False))
-    together = Counter((note.voice, note.value_onset) for note in music.notes)
-    if crowded or max(together.values(), default=0) > MOST_OF_A_VOICE_AT_ONCE:
+    chords = Counter(note.value_onset for note in music.notes)
+    if crowded or max(chords.values(), default=0) > MOST_IN_A_CHORD:
         raise InputError(f"{side} has absurdly many notes at the same time")
 
 

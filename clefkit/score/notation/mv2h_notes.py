@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from clefkit.score.notation.mv2h_music import Note
@@ -38,7 +39,7 @@ class Tolerance(NamedTuple):
 
 def in_order(notes: Iterable[Note]) -> list[Note]:
     """The order in which notes are matched."""
-    return sorted(notes, key=lambda note: (note.value_onset, note.pitch, note.onset, note.voice, note.value_offset))
+    return sorted(notes, key=attrgetter("value_onset", "pitch", "onset", "voice", "value_offset"))
 
 
 def f1(right: float, wrong: float, missed: float) -> float:
@@ -109,18 +110,21 @@ def clusters(notes: Sequence[Note], chosen: Iterable[int]) -> list[Cluster]:
 
 def _linked(groups: dict[tuple[int, int], list[int]]) -> list[Cluster]:
     """A voice's clusters from its notes, grouped by onset and offset."""
-    times = sorted(groups, key=lambda time: f"{time[0]:0>10}_{time[1]:0>10}")
+    times = sorted(groups)
+    if times[0][0] < 0:
+        times.sort(key=lambda time: f"{time[0]:0>10}_{time[1]:0>10}")
     rising = [max(onset, -1) for onset, _ in times]  # times below zero come first, but not in their order
     linked = []
     for index, time in enumerate(times):
         offset = time[1]
         after: list[int] = []
         first = None
-        for other in times[max(index + 1, bisect_left(rising, offset)) :]:
-            if other[0] == offset or (other[0] > offset and first in {None, other[0]}):
-                first = other[0] if first is None else first
-                after += groups[other]
-            elif other[0] > offset:
+        for place in range(bisect_left(rising, offset, index + 1), len(times)):
+            onset = times[place][0]
+            if onset == offset or (onset > offset and first in {None, onset}):
+                first = onset if first is None else first
+                after += groups[times[place]]
+            elif onset > offset:
                 break
         linked.append(Cluster(groups[time], after))
     return linked
@@ -143,28 +147,27 @@ def _connections(
     for cluster in clusters(estimate, partner):
         after = [estimate[number] for number in cluster.after]
         for number in cluster.notes:
-            expected = [reference[other] for other in matched_leads[partner[number]]]
+            expected = matched_leads[partner[number]]
             weight = (len(expected) + len(after)) / 2.0 * len(cluster.notes)
             if weight > 0:
-                hits = _hits(after, expected, tolerance)
+                hits = _hits(after, [reference[other] for other in expected], tolerance)
                 right += hits / weight
                 wrong += (len(after) - hits) / weight
                 missed += (len(expected) - hits) / weight
-            whole = [reference[other] for other in leads[partner[number]]]
-            if _hits(after, whole, tolerance) or not (after or whole):
+            whole = leads[partner[number]]
+            if _hits(after, [reference[other] for other in whole], tolerance) or not (after or whole):
                 checked.append(number)
     return f1(right, wrong, missed), checked
 
 
-def _hits(notes: Sequence[Note], expected: Sequence[Note], tolerance: int) -> int:
-    """How many notes match, each taking the first of the expected that is left."""
+def _hits(notes: Sequence[Note], expected: list[Note], tolerance: int) -> int:
+    """How many notes match, each taking the first of the expected that is left; takes them out."""
     hits = 0
-    left = list(expected)
-    for note in notes:
-        for place, other in enumerate(left):
-            if note.pitch == other.pitch and abs(note.onset - other.onset) <= tolerance:
+    for pitch, onset, *_ in notes:
+        for place, other in enumerate(expected):
+            if pitch == other[0] and abs(onset - other[1]) <= tolerance:
                 hits += 1
-                del left[place]
+                del expected[place]
                 break
     return hits
 
