@@ -7,6 +7,9 @@ neither beams nor stems, which it counts. **kern goes without its reference reco
 stumbles over. It works in a process of its own, because for long scores that differ much it does not end.
 """
 
+# pyright: reportMissingImports=false
+# musicdiff is an extra.
+
 from __future__ import annotations
 
 import importlib.util
