@@ -169,6 +169,13 @@ def test_bars_and_beats(lines: list[str], hierarchies: list[tuple[int, ...]], ta
     assert list(found.tatums) == list(range(0, found.tatums[-1] + 1, tatum_ms))
 
 
+def test_absurd_lengths_are_refused() -> None:
+    side = one("*M4/4", "1c")
+    side.measures[0].length = Fraction(10**12)
+    with pytest.raises(InputError, match="more than 1,000,000 beats"):
+        music.music(side)
+
+
 def test_keys_are_signatures_and_change() -> None:
     side = replace(one("*M4/4", "*k[f#]", "*e:", "1e", "=", "1e", "=", "1e"))
     side.keys += [Key(Fraction(4), 1, "major"), Key(Fraction(8), -3)]
@@ -268,6 +275,18 @@ def test_pairs_are_a_longest_common_subsequence() -> None:
     assert [(one.note.pitch, two.note.pitch) for one, two in pairs.pairs(side, other)] in ([(60, 60), (64, 64)],
         [(62, 62), (64, 64)])  # fmt: skip
     assert [pair[0].note.pitch for pair in pairs.pairs_in_place(side, other)] == [64]
+
+
+def test_of_two_that_sound_the_same_one_may_be_missing() -> None:
+    rows = "**kern  **kern", "*M4/4  *M4/4", "4c  4c", "4d  4d", "4e  4e", "4f  4f", "*-  *-"
+    side = table("\n".join(rows))
+    for place in range(8):
+        kept = replace(side, notes=[note for index, note in enumerate(side.notes) if index != place])
+        for protocol in ("aligned", "played"):
+            found = kind.compare(side, kept, protocol)
+            assert found["staff_accuracy"] == found["voice_f1"] == 1.0
+            found = kind.compare(kept, side, protocol)
+            assert found["staff_accuracy"] == found["voice_f1"] == 1.0
 
 
 TOKENS = st.lists(st.sampled_from(["4c", "4d", "8e", ".", "4r"]), min_size=1, max_size=12)
@@ -464,6 +483,12 @@ def test_records_tell_when_the_score_was_heard(tmp_path: Path, rendered: Path) -
     found = measured(made_of(played, rendered, stage="transcribe"), protocol="performance")
     assert found["mv2h_multi_pitch"] == found["mv2h_harmony"] == 1.0
     data = record.load(record.beside(rendered))
+    damaged: list[list[Any]] = [[["0", 1, 3.0, 0, 0.0], ["1", 1, 1.0, 1, float("nan")]], [["0", 1, 3.0, 0, 0.0]], [[]]]
+    for rows in damaged:
+        data["timemap"]["rows"] = rows
+        record.beside(rendered).write_text(json.dumps(data), encoding="utf-8")
+        with pytest.raises(InputError, match="timemap"):
+            measured(played, protocol="performance")
     del data["timemap"]
     record.beside(rendered).write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match="does not say when"):

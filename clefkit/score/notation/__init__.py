@@ -1,7 +1,7 @@
 """Written music against written music: how good a transcription into notation, or a reading of a page, is.
 
 Files are MusicXML, **kern, ABC, MEI, or MIDI with bar lines. What the numbers mean is written in `mv2h` and `music`
-(MV2H), `pairs` (notes that belong together), `text` (error rates of **kern) and `omr` (OMR-NED); which score is the
+(MV2H), `pairs` (notes that belong together), `signatures`, `text` (error rates of **kern) and `omr` (OMR-NED); which score is the
 reference without one being given, in `origin`.
 
 Both sides are compared as they are played: repeats, endings and jumps are written out. So a transcription that writes a
@@ -81,7 +81,7 @@ def compare(reference: Score, estimate: Score, protocol: str = "played", clock: 
     raises: InputError when a side is past 50,000 notes or measures, repeats written out
     """
     from clefkit.notation import played
-    from clefkit.score.notation import music, pairs, text
+    from clefkit.score.notation import music, pairs, signatures, text
 
     if protocol not in AS_SIGNS:
         reference, estimate = played.unfolded(reference), played.unfolded(estimate)
@@ -93,7 +93,7 @@ def compare(reference: Score, estimate: Score, protocol: str = "played", clock: 
         first, second = clock or music.by_tempo(reference), music.by_tempo(estimate)
     found = _mv2h(music.music(reference, first), music.music(estimate, second), protocol)
     matched = (pairs.pairs_in_place if protocol == "aligned" else pairs.pairs)(reference, estimate)
-    found |= pairs.signatures_right(reference, estimate, matched)
+    found |= signatures.right(reference, estimate, matched)
     if protocol != "performance":
         found |= pairs.notes_right(reference, estimate, matched)
         if all(any(note.step for note in side.notes) for side in (reference, estimate)):

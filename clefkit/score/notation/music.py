@@ -24,9 +24,11 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple
 
+from clefkit.errors import InputError
 from clefkit.notation.model import Measure, Note, Score
 from clefkit.score.notation import mv2h
 
+MOST_TATUMS = 1_000_000
 WRITTEN_MS = 500  # a quarter, as MIDI has it where no tempo is said
 Clock = Callable[[Fraction], float]  # milliseconds from quarters
 
@@ -95,6 +97,7 @@ def music(score: Score, clock: Clock = written) -> mv2h.Music:
     """The score as it is, repeats not played (`played.unfolded` does that before).
 
     clock: when a place is
+    raises: InputError when its measures last longer than a million tatums
     """
 
     def at(quarters: Fraction) -> int:
@@ -139,6 +142,7 @@ class _Bar(NamedTuple):
 
 def _bars(measures: list[Measure]) -> Iterator[_Bar]:
     shape, place = (0, 0), Fraction(0)  # place: tatums of this bar that are over
+    total = 0
     for measure in measures:
         if measure.length <= 0:
             continue
@@ -150,6 +154,9 @@ def _bars(measures: list[Measure]) -> Iterator[_Bar]:
         goes_on = shape == measure.time and (place == 0 or place + length == full)
         place = place if goes_on else Fraction(0)
         pickup = place == 0 and length < full and (measure.index == 0 or measure.implicit)
+        total += math.ceil(length)
+        if total > MOST_TATUMS:
+            raise InputError(f"more than {MOST_TATUMS:,} beats: check the lengths of its measures")
         tatums = [measure.onset + step * size for step in range(math.ceil(length))]
         anacrusis = math.ceil(length) if pickup else 0
         end = measure.onset + length * size

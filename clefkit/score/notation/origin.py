@@ -19,6 +19,7 @@ from clefkit.score import reference
 from clefkit.score.notation import ENDINGS, MIDI
 from clefkit.score.notation.music import Clock, by_points
 
+LONGEST = 1e6  # quarters and seconds
 NONE = "no reference: give --ref, or what came through a pipe from render"
 
 
@@ -121,6 +122,7 @@ def _clock(timemap: Any) -> Clock:
         points = [(float(row[columns[0]]), float(row[columns[1]])) for row in timemap["rows"]]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise damaged from error
-    if len(points) < 2 or not all(one < other for (one, _), (other, _) in pairwise(points)):
+    within = all(abs(place) <= LONGEST and abs(time_s) <= LONGEST for place, time_s in points)  # NaN is not
+    if len(points) < 2 or not within or not all(one < other for (one, _), (other, _) in pairwise(points)):
         raise damaged
     return by_points(points)

@@ -3,46 +3,102 @@
 Notes are matched by the longest common subsequence of their pitches, in the order of onset and pitch (J. W. Hunt and
 M. D. McIlroy, "An algorithm for differential file comparison", 1976). So no note has to be where the reference has it,
 and scores of other lengths and tempos can be compared; a note of another pitch is never a pair. Tied notes are one,
-grace notes are left out. Pairs are also the points through which time in one score becomes time in the other.
+grace notes are left out.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import TypeVar
+from typing import NamedTuple
 
 from clefkit.notation.model import Note, Score
-from clefkit.score.notation.music import Held, held, signatures
+from clefkit.score.notation.music import Held, held
 
-Value = TypeVar("Value")
 Pair = tuple[Held, Held]  # of the reference, of the estimate
+Place = tuple[Fraction, float]  # onset, pitch
+Places = dict[tuple[int, int], int]  # (part, staff) -> number from the top
 
 
 def pairs(reference: Score, estimate: Score) -> list[Pair]:
     """The notes that belong together, in order."""
     from rapidfuzz.distance import LCSseq
 
-    sides = held(reference), held(estimate)
-    pitches = [[round(2 * row.note.pitch) for row in side] for side in sides]
-    found: list[Pair] = []
+    sides = _Sides(held(reference), held(estimate), _places(reference), _places(estimate))
+    matched: list[tuple[int, int]] = []
+    pitches = [[round(2 * row.note.pitch) for row in side] for side in (sides.reference, sides.estimate)]
     for block in LCSseq.opcodes(*pitches):
         if block.tag == "equal":
-            spans = sides[0][block.src_start : block.src_end], sides[1][block.dest_start : block.dest_end]
-            found += zip(*spans, strict=True)
-    return found
+            spans = range(block.src_start, block.src_end), range(block.dest_start, block.dest_end)
+            matched += zip(*spans, strict=True)
+    return _seated(sides, matched)
 
 
 def pairs_in_place(reference: Score, estimate: Score) -> list[Pair]:
     """The same of scores of one length: notes belong together when pitch and onset are the same."""
-    waiting: dict[tuple[Fraction, float], list[Held]] = defaultdict(list)
-    for row in reversed(held(reference)):
-        waiting[row.note.onset, row.note.pitch].append(row)
-    rows = held(estimate)
-    return [(queue.pop(), row) for row in rows if (queue := waiting[row.note.onset, row.note.pitch])]
+    sides = _Sides(held(reference), held(estimate), _places(reference), _places(estimate))
+    unisons = _unisons(sides.reference)
+    waiting = {place: iter(rows) for place, rows in unisons.items()}
+    matched = []
+    for index, row in enumerate(sides.estimate):
+        match = next(waiting.get(_place(row), iter(())), None)
+        if match is not None:
+            matched.append((match, index))
+    return _seated(sides, matched)
+
+
+class _Sides(NamedTuple):
+    """The notes of both sides, and the places of their staves."""
+
+    reference: list[Held]
+    estimate: list[Held]
+    reference_places: Places
+    estimate_places: Places
+
+
+def _seated(sides: _Sides, matched: list[tuple[int, int]]) -> list[Pair]:
+    """The pairs, those of unisons chosen so that staves agree: of two that sound the same, one may be missing."""
+    unisons = _unisons(sides.reference), _unisons(sides.estimate)
+    groups: dict[tuple[Place, Place], list[tuple[int, int]]] = defaultdict(list)
+    for one, other in matched:
+        groups[_place(sides.reference[one]), _place(sides.estimate[other])].append((one, other))
+    taken = {one for one, _ in matched}, {other for _, other in matched}
+    found = []
+    for (here, there), group in groups.items():
+        own = {one for one, _ in group}, {other for _, other in group}
+        ones = [row for row in unisons[0][here] if row in own[0] or row not in taken[0]]
+        others = [row for row in unisons[1][there] if row in own[1] or row not in taken[1]]
+        found += sorted(_agreed(sides, ones, others)[: len(group)])
+    return [(sides.reference[one], sides.estimate[other]) for one, other in found]
+
+
+def _agreed(sides: _Sides, ones: list[int], others: list[int]) -> list[tuple[int, int]]:
+    """Pairs of notes that sound the same, those on the same staff first."""
+    found = []
+    for one in [*ones]:
+        note = sides.reference[one].note
+        staff = sides.reference_places[note.part, note.staff]
+        for other in others:
+            note = sides.estimate[other].note
+            if sides.estimate_places[note.part, note.staff] == staff:
+                found.append((one, other))
+                ones.remove(one)
+                others.remove(other)
+                break
+    return found + list(zip(ones, others, strict=False))
+
+
+def _place(row: Held) -> Place:
+    return row.note.onset, row.note.pitch
+
+
+def _unisons(rows: list[Held]) -> dict[Place, list[int]]:
+    """Onset and pitch -> the notes there."""
+    found: dict[Place, list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        found[_place(row)].append(index)
+    return found
 
 
 def notes_right(reference: Score, estimate: Score, matched: list[Pair]) -> dict[str, float]:
@@ -53,17 +109,6 @@ def notes_right(reference: Score, estimate: Score, matched: list[Pair]) -> dict[
         "staff_accuracy": _staves(reference, estimate, matched),
         "spelling_accuracy": _spelling(matched) if spelled else None,
     }
-    return {name: value for name, value in measured.items() if value is not None}
-
-
-def signatures_right(reference: Score, estimate: Score, matched: list[Pair]) -> dict[str, float]:
-    """Shares of the reference's duration. A reference that names no key has no `key_accuracy`."""
-    points = _points(matched)
-    end = max((measure.onset + measure.length for measure in reference.measures), default=Fraction(0))
-    meters = [[(measure.onset, measure.time) for measure in score.measures] for score in (reference, estimate)]
-    measured = {"time_signature_accuracy": _agreement(meters[0], meters[1], points, end)}
-    if reference.keys:
-        measured["key_accuracy"] = _agreement(signatures(reference), signatures(estimate), points, end)
     return {name: value for name, value in measured.items() if value is not None}
 
 
@@ -84,7 +129,7 @@ def _staves(reference: Score, estimate: Score, matched: list[Pair]) -> float | N
     return right / len(matched)
 
 
-def _places(score: Score) -> dict[tuple[int, int], int]:
+def _places(score: Score) -> Places:
     """(part, staff) -> place from the top, of all staves with notes."""
     return {staff: place for place, staff in enumerate(sorted({(note.part, note.staff) for note in score.notes}))}
 
@@ -115,48 +160,3 @@ def _steps(notes: list[Note], measures: list[int]) -> dict[tuple[int, int], floa
             share = 1 / (len(chord) * len(following))
             steps |= {(start, end): share for start in chord for end in following}
     return steps
-
-
-def _points(matched: list[Pair]) -> list[tuple[Fraction, Fraction]]:
-    """(time in the estimate, time in the reference) at pairs, both rising; one at least."""
-    points: list[tuple[Fraction, Fraction]] = []
-    for one, other in matched:
-        point = other.note.onset, one.note.onset
-        if not points or (point[0] > points[-1][0] and point[1] > points[-1][1]):
-            points.append(point)
-    return points or [(Fraction(0), Fraction(0))]
-
-
-def _moved(time: Fraction, points: list[tuple[Fraction, Fraction]]) -> Fraction:
-    """Time in the reference from time in the estimate: straight between points, as fast as written beyond them."""
-    place = bisect_right(points, time, key=lambda point: point[0]) - 1
-    if place < 0 or place == len(points) - 1:
-        start, moved = points[max(place, 0)]
-        return moved + time - start
-    (start, moved), (end, moved_end) = points[place], points[place + 1]
-    return moved + (time - start) * (moved_end - moved) / (end - start)
-
-
-def _agreement(
-    reference: Sequence[tuple[Fraction, Value]],
-    estimate: Sequence[tuple[Fraction, Value]],
-    points: list[tuple[Fraction, Fraction]],
-    end: Fraction,
-) -> float | None:
-    """The share of the reference's duration in which both have the same value.
-
-    reference, estimate: (time, value from there on), sorted, the first from the start on; None when nothing lasts
-    """
-    if not (reference and estimate and end > 0):
-        return None
-    moved = [(_moved(time, points), value) for time, value in estimate]
-    edges = sorted({Fraction(0), end, *(time for time, _ in (*reference, *moved) if 0 < time < end)})
-    same = Fraction(0)
-    for start, stop in pairwise(edges):
-        if _value(reference, start) == _value(moved, start):
-            same += stop - start
-    return float(same / end)
-
-
-def _value(steps: Sequence[tuple[Fraction, Value]], time: Fraction) -> Value:
-    return steps[max(bisect_right(steps, time, key=lambda step: step[0]) - 1, 0)][1]
