@@ -1,8 +1,8 @@
 """Written music against written music: how good a transcription into notation, or a reading of a page, is.
 
 Files are MusicXML, **kern, ABC, MEI, or MIDI with bar lines. What the numbers mean is written in `mv2h` and `music`
-(MV2H), `pairs` (notes that belong together), `signatures`, `text` (error rates of **kern) and `omr` (OMR-NED); which score is the
-reference without one being given, in `origin`.
+(MV2H), `pairs` (notes that belong together), `signatures`, `text` (error rates of **kern) and `omr` (OMR-NED); which
+score is the reference without one being given, in `origin`.
 
 Both sides are compared as they are played: repeats, endings and jumps are written out. So a transcription that writes a
 repeat out, as one that only heard the music does, is not worse than one with repeat signs. Where the page counts and
