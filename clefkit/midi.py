@@ -82,6 +82,11 @@ def read(path: Path) -> Performance:
     raises: InputError when it is not a MIDI file, is damaged or of type 2, or is past 64 MiB, two million notes or two
         hours
     """
+    return performance(*load(path))
+
+
+def load(path: Path) -> tuple[list[Track], Clock]:
+    """Tracks and tempo map of a file, in ticks. Raises as `read` does."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"larger than {MOST_BYTES // 2**20} MiB")
@@ -90,7 +95,7 @@ def read(path: Path) -> Performance:
         raise InputError("no such file") from error
     except IsADirectoryError as error:
         raise InputError("a folder, not a MIDI file") from error
-    return _performance(*midifile.parse(data))
+    return midifile.parse(data)
 
 
 def encode(notes: Notes) -> bytes:
@@ -127,7 +132,8 @@ def file(chunks: list[bytes], ticks_per_quarter: int) -> bytes:
     return struct.pack(">4sIHHH", b"MThd", 6, 1, len(chunks), ticks_per_quarter) + b"".join(chunks)
 
 
-def _performance(tracks: list[Track], clock: Clock) -> Performance:
+def performance(tracks: list[Track], clock: Clock) -> Performance:
+    """Notes, controllers and beats of a parsed file, in the time that the clock tells."""
     take = _Take()
     none = np.zeros(0, np.int64)
     ticks = np.concatenate([none, *(np.array(track.ticks, np.int64) for track in tracks)])

@@ -21,17 +21,18 @@ from clefkit.notes import MOST_NOTES
 LONGEST_S = 2 * 3600
 FIRST_TEMPO = 500_000  # microseconds a quarter, until a file says otherwise
 DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
-META, NAME, PORT, END, TEMPO, METER = 0xFF, 0x03, 0x21, 0x2F, 0x51, 0x58
+META, NAME, PORT, END, TEMPO, METER, KEY = 0xFF, 0x03, 0x21, 0x2F, 0x51, 0x58, 0x59
 FIRST_METER = (4, 4)
 FINEST_BEAT = 64
 MOST_BEATS = 200_000
 
 
 class Track(NamedTuple):
-    """One track's channel messages, and its tempo changes.
+    """One track's channel messages, and its tempo, meter and key changes.
 
     ticks: from the start of the file; messages: status << 16 | first byte << 8 | second byte
     tempos: (tick, microseconds a quarter); meters: (tick, beats, beat type)
+    keys: (tick, sharps or negative for flats, whether it is minor)
     """
 
     name: str
@@ -41,6 +42,7 @@ class Track(NamedTuple):
     tempos: list[tuple[int, int]]
     meters: list[tuple[int, int, int]]
     end: int
+    keys: list[tuple[int, int, bool]]
 
 
 class Clock(NamedTuple):
@@ -140,12 +142,15 @@ class _Facts:
     port: int = 0
     tempos: list[tuple[int, int]] = field(default_factory=list)
     meters: list[tuple[int, int, int]] = field(default_factory=list)
+    keys: list[tuple[int, int, bool]] = field(default_factory=list)
 
     def add(self, kind: int, body: bytes, tick: int) -> None:
         if kind == TEMPO and len(body) == 3 and any(body):
             self.tempos.append((tick, int.from_bytes(body, "big")))
         elif kind == METER and len(body) >= 2 and body[0] and 2 ** body[1] <= FINEST_BEAT:
             self.meters.append((tick, body[0], 2 ** body[1]))
+        elif kind == KEY and len(body) == 2 and (body[0] + 7) % 256 <= 14:
+            self.keys.append((tick, (body[0] + 7) % 256 - 7, body[1] == 1))
         elif kind == NAME and not self.name:
             self.name = _decoded(body)
         elif kind == PORT and len(body) == 1:
@@ -179,7 +184,7 @@ def _track(data: bytes) -> Track:
         position += count
         ticks.append(tick)
         messages.append(status << 16 | first << 8 | second)
-    return Track(facts.name, facts.port, ticks, messages, facts.tempos, facts.meters, tick)
+    return Track(facts.name, facts.port, ticks, messages, facts.tempos, facts.meters, tick, facts.keys)
 
 
 def _longer(data: bytes, position: int) -> tuple[int, bytes, int]:

@@ -16,13 +16,12 @@ import numpy as np
 
 from clefkit import midi, notes
 from clefkit.errors import InputError
-from clefkit.midifile import META, METER, PORT, TEMPO
+from clefkit.midifile import KEY, META, METER, PORT, TEMPO
 from clefkit.notation import instruments
 from clefkit.notation.layout import Clock
 from clefkit.notation.model import Note, Score
 
 LEAST_TICKS, MOST_TICKS = 480, 27_720  # a quarter; the latter is divided by 1 to 12 and fits into 15 bits
-KEY = 0x59
 SUSTAIN = 64
 GRACE = 8  # so many grace notes to a quarter
 SLOWEST = 2**24 - 1  # microseconds a quarter, in three bytes
