@@ -19,6 +19,7 @@ class Arrivals:
 
     out: the folder that all results go to, if there is one
     total: how many there are, None when stdin still has to tell
+    together: what neighbouring inputs have in common that are one item, "" for an input alone; None: all are alone
     enter: called with each folder that results go to, before the first of them; None when there are no results
     folders: the folders entered so far
     """
@@ -30,10 +31,12 @@ class Arrivals:
         null: bool,
         out: Path | None = None,
         enter: Callable[[Path], None] | None = None,
+        together: Callable[[str], str] | None = None,
     ) -> None:
         self.out = out
         self.null = null
         self.enter = enter
+        self.together = together
         self.ended = bool(paths) and paths != ["-"]
         self.here = deque(paths if self.ended else [])
         self.total = len(paths) if self.ended else None
@@ -62,15 +65,26 @@ class Arrivals:
         self.here.extend(_path(os.fsdecode(line)) for line in lines if line.strip())
 
     def take(self) -> Item | None:
-        """The next input that is here."""
+        """The next input that is here; the next group of them once something else comes, or the end."""
         if not self.here:
             return None
+        common = self.together(self.here[0]) if self.together else ""
+        if common:
+            return self._group(common)
         path = self.here.popleft()
         folder = self._folder(path)
         if self.enter and folder not in self.folders:
             self.folders.add(folder)
             self.enter(folder)
         return Item(path, self._problem(path))
+
+    def _group(self, common: str) -> Item | None:
+        assert self.together is not None
+        length = next((k for k, path in enumerate(self.here) if self.together(path) != common), len(self.here))
+        if length == len(self.here) and not self.ended:
+            return None
+        path, *others = (self.here.popleft() for _ in range(length))
+        return Item(path, others=tuple(others))
 
     def _folder(self, path: str) -> Path:
         return self.out or Path(path).parent

@@ -5,12 +5,14 @@ Progress is shown only on a terminal, and in a pipe only by its last program. ri
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import stat
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,25 +73,29 @@ def path(name: str, record: dict[str, Any], *, as_json: bool, null: bool) -> Non
 
 
 class Table:
-    """Findings: a table on a terminal, at the end; tab-separated lines in a pipe, or JSON Lines, as they come."""
+    """Findings as they come: tab-separated lines in a pipe, "json" Lines or "csv" by `form`; on a terminal a table, at
+    the end. Without columns nothing is shown."""
 
-    def __init__(self, columns: Sequence[str], *, as_json: bool) -> None:
+    def __init__(self, columns: Sequence[str], form: str, to: TextIO | None = None) -> None:
         self.columns = columns
-        self.as_json = as_json
-        self.drawn = sys.stdout.isatty() and not as_json
+        self.form = form
+        self.to = to or sys.stdout
+        self.drawn = self.to.isatty() and not form
         self.findings: list[dict[str, Any]] = []
         self.begun = False
 
     def add(self, finding: dict[str, Any]) -> None:
-        if self.as_json:
-            line(json.dumps(finding, ensure_ascii=False))
-        elif self.drawn:
-            self.findings.append(finding)
+        if not self.columns:
+            return
+        if self.drawn:
+            self.findings.append({column: finding.get(column, "") for column in self.columns})
+        elif self.form == "json":
+            self._line(json.dumps(finding, ensure_ascii=False))
         else:
             if not self.begun:
-                line("\t".join(self.columns))
+                self._line(self._joined(self.columns))
                 self.begun = True
-            line("\t".join(self._cells(finding)))
+            self._line(self._joined(self._cells(finding)))
 
     def end(self, last: dict[str, Any]) -> None:
         """Draw the table with a last row, such as the mean; a pipe gets no such row."""
@@ -102,7 +108,7 @@ class Table:
         rows = [self._cells(finding) for finding in self.findings]
         table = Drawn(box=box.SIMPLE_HEAD, show_footer=bool(last), padding=(0, 1, 0, 0))
         for index, (column, cell) in enumerate(zip(self.columns, self._cells(last), strict=True)):
-            number = isinstance(self.findings[0].get(column), int | float)
+            number = any(isinstance(finding[column], int | float) for finding in self.findings)
             width = max(len(row[index]) for row in rows)
             table.add_column(
                 column.replace("_", " "),
@@ -114,10 +120,30 @@ class Table:
             )
         for row in rows:
             table.add_row(*row)
-        Console().print(table)
+        Console(file=self.to).print(table)
 
     def _cells(self, finding: dict[str, Any]) -> list[str]:
-        return [_cell(finding.get(column, "")) for column in self.columns]
+        plain = str if self.form == "csv" else _cell
+        return [plain("" if (value := finding.get(column)) is None else value) for column in self.columns]
+
+    def _joined(self, cells: Sequence[str]) -> str:
+        if self.form != "csv":
+            return "\t".join(cells)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow(cells)
+        return text.getvalue()
+
+    def _line(self, text: str) -> None:
+        self.to.buffer.write(os.fsencode(text) + b"\n")
+        self.to.buffer.flush()
+
+
+def table(columns: Sequence[str], rows: list[dict[str, Any]], form: str, to: TextIO | None = None) -> None:
+    """Rows that are all known already."""
+    table = Table(columns, form, to)
+    for row in rows:
+        table.add(row)
+    table.end({})
 
 
 def _cell(value: Any) -> str:

@@ -23,6 +23,7 @@ import typer
 from clefkit import engine, report, work, writing
 from clefkit.arrivals import Arrivals
 from clefkit.errors import ClefkitError, UsageError
+from clefkit.verdict import Judge, Verdict
 from clefkit.work import Item, Job, Outcome
 
 Paths = Annotated[
@@ -45,6 +46,7 @@ OPTIONS: dict[str, Any] = {
     "force": Annotated[bool, typer.Option("--force", "-f", help="Replace files that clefkit did not make.")],
     "null": Annotated[bool, typer.Option("--null", "-0", help="Paths in and out end in NUL instead of newline.")],
     "json": Annotated[bool, typer.Option("--json", help="Print JSON Lines.")],
+    "csv": Annotated[bool, typer.Option("--csv", help="Print CSV with all numbers.")],
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Tracebacks, and what libraries have to say.")],
 }
@@ -62,12 +64,20 @@ class Common:
     force: bool = False
     null: bool = False
     json: bool = False
+    csv: bool = False
     quiet: bool = False
     verbose: bool = False
 
+    @property
+    def form(self) -> str:
+        """How findings are printed: "json", "csv" or "" (a table, or lines with tabs)."""
+        if self.json and self.csv:
+            raise UsageError("--json and --csv don't go together")
+        return "json" if self.json else "csv" if self.csv else ""
 
-WRITES = tuple(OPTIONS)
-MEASURES = ("jobs", "time_limit", "null", "json", "quiet", "verbose")
+
+WRITES = tuple(name for name in OPTIONS if name != "csv")
+MEASURES = ("jobs", "time_limit", "null", "json", "csv", "quiet", "verbose")
 LISTS = ("json",)
 
 
@@ -122,45 +132,44 @@ def replay(paths: list[str] | None, common: Common) -> NoReturn:
     _write(work.replay, job, paths, common)
 
 
-def measure(
-    stage: str,
-    paths: list[str] | None,
-    common: Common,
-    columns: Sequence[str],
-    judge: Callable[[list[dict[str, Any]], int], tuple[dict[str, Any], list[str]]],
-    **options: Any,
-) -> NoReturn:
-    """Run a stage that finds something out about every path, print what it finds, and let `judge` decide.
-
-    columns: the keys of a finding that a table shows
-    judge: (findings, number of inputs that failed) -> a last row for the table, sentences on what was not met
-    """
-    arrivals = Arrivals(paths or [], null=common.null)
+def measure(stage: str, paths: list[str] | None, common: Common, judge: Judge, **options: Any) -> NoReturn:
+    """Run a stage that finds something out about every path, print what it finds, and let `judge` decide."""
+    arrivals = Arrivals(paths or [], null=common.null, together=judge.together)
     job = Job(stage, options, verbose=common.verbose)
-    table = report.Table(columns, as_json=common.json)
-    findings: list[dict[str, Any]] = []
-    failed = 0
+    table: report.Table | None = None
     reporter = report.Reporter(common.name, arrivals.total, quiet=common.quiet)
+    failed = False
     with reporter, closing(_outcomes(work.measure, job, arrivals, common, reporter)) as outcomes:
         for outcome in outcomes:
             if outcome.finding is None:
-                failed += 1
-            else:
-                findings.append(outcome.finding)
-                table.add(outcome.finding)
-    last, complaints = judge(findings, failed)
-    table.end(last)
-    for complaint in complaints:
+                failed = True
+                judge.fail(outcome.path, outcome.error)
+                continue
+            writing.replace(judge.add(outcome.finding))
+            table = table or report.Table(judge.columns(outcome.finding, all_of_them=common.csv), common.form)
+            table.add(outcome.finding)
+    raise typer.Exit(_tell(judge.verdict(), table, reporter, common.form) or int(failed))
+
+
+def _tell(verdict: Verdict, table: report.Table | None, reporter: report.Reporter, form: str) -> int:
+    """Write and print what the judge says. Returns the exit status."""
+    writing.replace(verdict.files)
+    if table:
+        table.end(verdict.last)
+    for columns, found in verdict.tables:
+        report.table(columns, found, form)
+    for complaint in verdict.complaints:
         reporter.error(complaint)
-    raise typer.Exit(1 if failed or complaints else 0)
+    if verdict.fell:
+        report.table(*verdict.fell, "", to=sys.stderr)
+    for note in verdict.notes:
+        reporter.note(note)
+    return int(bool(verdict.complaints))
 
 
 def rows(found: list[dict[str, Any]], columns: Sequence[str], common: Common, *, failed: bool = False) -> NoReturn:
     """Print rows that are known already; `failed` makes the exit status 1."""
-    table = report.Table(columns, as_json=common.json)
-    for row in found:
-        table.add(row)
-    table.end({})
+    report.table(columns, found, common.form)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -198,6 +207,7 @@ def _outcomes(
                     _sweep(arrivals)
                 for note in outcome.notes:
                     reporter.note(f"{item.path}: {note}")
+                outcome.path = item.path
                 if outcome.error:
                     reporter.error(f"{item.path}: {outcome.error}")
                 reporter.advance()

@@ -48,8 +48,11 @@ class Job:
 class Outcome:
     """What became of one input.
 
-    files: (path, record) of each printed file; finding: what a measuring stage found; notes: for a person
+    path: of the input; files: (path, record) of each printed file; finding: what a measuring stage found; notes: for a
+    person
     """
+
+    path: str = ""
 
     files: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     finding: dict[str, Any] | None = None
@@ -58,10 +61,11 @@ class Outcome:
 
 
 class Item(NamedTuple):
-    """One input, or why it can't be one."""
+    """One input, or why it can't be one. others: the rest of the group, when inputs are measured together."""
 
     path: str
     problem: str = ""
+    others: tuple[str, ...] = ()
 
 
 def make(job: Job, item: Item) -> Outcome:
@@ -97,14 +101,14 @@ def replay(job: Job, item: Item) -> Outcome:
     return _guarded(_replay, job, item)
 
 
-def _guarded(do: Callable[[Job, Path, Outcome], None], job: Job, item: Item) -> Outcome:
+def _guarded(do: Callable[..., None], job: Job, item: Item) -> Outcome:
     """Any failure becomes one line for a person; whatever was done before it stays done."""
     outcome = Outcome()
     try:
         if item.problem:
             raise InputError(item.problem)  # noqa: TRY301 told as any other
         _fault_for_tests(item.path)
-        do(job, Path(item.path), outcome)
+        do(job, *map(Path, (item.path, *item.others)), outcome=outcome)
     except ClefkitError as error:
         outcome.error = str(error)
     except OSError as error:
@@ -120,7 +124,7 @@ def _guarded(do: Callable[[Job, Path, Outcome], None], job: Job, item: Item) -> 
     return outcome
 
 
-def _make(job: Job, path: Path, outcome: Outcome) -> None:
+def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
     source = record.source(path)
     recipe = _recipe(job, source)
     groups = list(writing.groups(_products(job, source)))
@@ -136,12 +140,12 @@ def _make(job: Job, path: Path, outcome: Outcome) -> None:
         outcome.notes += [fault for fault in written.record.get("faults", []) if fault not in outcome.notes]
 
 
-def _measure(job: Job, path: Path, outcome: Outcome) -> None:
+def _measure(job: Job, *paths: Path, outcome: Outcome) -> None:
     stage = importlib.import_module(f"clefkit.{job.stage}")
-    outcome.finding = stage.measure(record.source(path), **job.options)
+    outcome.finding = stage.measure(*map(record.source, paths), **job.options)
 
 
-def _replay(job: Job, path: Path, outcome: Outcome) -> None:
+def _replay(job: Job, path: Path, *, outcome: Outcome) -> None:
     data = record.load(record.beside(path))
     folder = job.out or path.parent
     if data.get("stage") in CREATING_STAGES and {"seed", "options", "sha256", "version"} <= data.keys():

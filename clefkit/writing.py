@@ -110,6 +110,19 @@ def part(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
+def replace(texts: dict[Path, str]) -> None:
+    """Write reports, which have no records: each whole or not at all, in place of what had its name."""
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = part(path)
+        try:
+            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
 def sweep(folder: Path) -> None:
     """Mend or remove the temporary files in `folder` whose writer is gone. What we may not touch stays."""
     try:

@@ -56,3 +56,21 @@ def test_python_example_of_the_readme_runs(shell: Shell, music: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert 0 < float(done.stdout) <= 1
     assert (music / "heard.mid").is_file()
+
+
+@pytest.mark.slow
+def test_ci_step_of_the_readme_fails_on_a_regression(shell: Shell, music: Path) -> None:
+    block = README.split("```yaml\n")[1].split("run: |\n")[1].split("      - if")[0]
+    step = "\n".join(line.strip() for line in block.splitlines())
+    assert shell(step.replace("--baseline", "--update-baseline --baseline"), timeout=300).returncode == 0
+    done = shell(step, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.suffix for path in (music / "rolls").iterdir()} == {".svg", ".html"}
+    worse = shell(
+        step.replace("clefkit transcribe", "clefkit augment --preset landline | clefkit transcribe"), timeout=300
+    )
+    assert worse.returncode == 1
+    assert "note_f1 fell from" in worse.stderr
+    few = shell(step.replace("tests/*.mid", "tests/1*.mid"), timeout=300)
+    assert few.returncode == 1
+    assert "3 measured, where 12 files were expected" in few.stderr

@@ -1,41 +1,117 @@
-"""The gate of a CI build: what a batch of findings has to reach."""
+"""The gate of a CI build: what a set of files has to reach, and a sentence for each thing that it does not."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
-from clefkit.score.kinds import measures
-from clefkit.score.totals import check, summary
+from clefkit.score.kinds import Measure, measures
+from clefkit.score.totals import Total, summary
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Limit(NamedTuple):
+    """A measure and what it must reach: at least, or where less is better at most, `value`."""
+
+    measure: Measure
+    value: float
+
+    def is_met(self, value: float) -> bool:
+        """Never by a number that is none."""
+        return value >= self.value if self.measure.higher_is_better else value <= self.value
+
+    @property
+    def side(self) -> str:
+        return "below" if self.measure.higher_is_better else "above"
+
+    def __str__(self) -> str:
+        return f"{self.measure.name} {'>=' if self.measure.higher_is_better else '<='} {self.value:g}"
+
+
+class Check(NamedTuple):
+    """One thing that was asked for. file: "" when it is asked of the whole set; problem: "" when it was met."""
+
+    name: str
+    file: str
+    problem: str
 
 
 class Gate(NamedTuple):
-    """minimum: measure -> least mean over files; minimum_each: least value of every file; expect: how many files."""
+    """mean: limits for the means over files; each: limits for every file; expect: so many files must be measured"""
 
-    minimum: dict[str, float]
-    minimum_each: dict[str, float]
-    expect: int | None
+    mean: tuple[Limit, ...] = ()
+    each: tuple[Limit, ...] = ()
+    expect: int | None = None
 
-    def judge(self, rows: list[dict[str, Any]], failed: int) -> tuple[dict[str, Any], list[str]]:
-        """The mean as a last row, and a sentence for each thing that was not reached.
+    def checks(self, rows: Rows, missing: Sequence[str] = ()) -> list[Check]:
+        """Everything that is asked for, met or not.
 
-        Inputs that failed, and files that were expected and did not come, count as 0.
+        rows: what `score.measure` found; missing: files that could not be measured
         """
-        missing = max(failed, (self.expect or 0) - len(rows))
-        means = summary(rows, missing)["mean"]
-        return {"file": f"mean of {len(rows) + missing}", **means}, check(rows, *self, missing)
+        checks = []
+        absent = len(missing)
+        if self.expect is not None:
+            problem = f"{len(rows)} measured, where {self.expect} files were expected"
+            checks.append(Check(f"{self.expect} files", "", problem if len(rows) != self.expect else ""))
+            absent = max(absent, self.expect - len(rows))
+        if (self.mean or self.each) and not rows:
+            return [*checks, Check("something to measure", "", "a threshold was given, but nothing was measured")]
+        totals = summary(rows, absent) if self.mean else {}
+        checks += [Check(f"mean {limit}", "", _of_mean(limit, totals.get(limit.measure.name))) for limit in self.mean]
+        for limit in self.each:
+            checks += _of_each(limit, rows, missing)
+        return checks
 
 
-def gate(minimum: list[str], minimum_each: list[str], expect: int | None) -> Gate:
-    """A gate from texts like "note_f1=0.8". Raises UsageError when one is not of that form."""
-    return Gate(dict(map(_threshold, minimum)), dict(map(_threshold, minimum_each)), expect)
+def limits(minimum: Sequence[str], maximum: Sequence[str]) -> tuple[Limit, ...]:
+    """Limits from texts like "note_f1=0.8".
+
+    raises: UsageError when one is not of that form, names no measure, or asks for least where less is better
+    """
+    return (*(_limit(text, higher=True) for text in minimum), *(_limit(text, higher=False) for text in maximum))
 
 
-def _threshold(text: str) -> tuple[str, float]:
+def named(text: str) -> tuple[Measure, float]:
+    """A measure and a number from "note_f1=0.8". Raises UsageError when it is not of that form."""
     key, _, value = text.partition("=")
-    if key not in measures():
+    known = measures()
+    if key not in known:
         raise UsageError(f"no measure is called {key!r}: `clefkit score --measures` lists them")
     try:
-        return key, float(value)
+        number = float(value)
     except ValueError as error:
-        raise UsageError(f"{text}: write a threshold as {key}=0.8") from error
+        raise UsageError(f"{text}: write it as {key}=0.8") from error
+    if number != number:  # noqa: PLR0124 not a number
+        raise UsageError(f"{text}: write it as {key}=0.8")
+    return known[key], number
+
+
+def _limit(text: str, higher: bool) -> Limit:
+    measure, value = named(text)
+    if measure.higher_is_better != higher:
+        word, option = ("less", "--max") if higher else ("more", "--min")
+        raise UsageError(f"{text}: {word} {measure.name} is better, so use {option} or {option}-each")
+    return Limit(measure, value)
+
+
+def _of_mean(limit: Limit, total: Total | None) -> str:
+    name = limit.measure.name
+    if total is None:
+        return f"no file has a {name}: there is nothing to measure"
+    if total.mean is None:
+        return f"the mean {name} can't be told, for {total.missing} could not be measured"
+    return "" if limit.is_met(total.mean) else f"the mean {name} is {total.mean:.6g}, {limit.side} {limit.value:g}"
+
+
+def _of_each(limit: Limit, rows: Rows, missing: Sequence[str]) -> list[Check]:
+    name = limit.measure.name
+    checks = []
+    for row in rows:
+        if name in row:
+            problem = f"{name} is {row[name]:.6g}, {limit.side} {limit.value:g}"
+            checks.append(Check(str(limit), row["file"], "" if limit.is_met(row[name]) else problem))
+    if not checks:
+        return [Check(str(limit), "", f"no file has a {name}: there is nothing to measure")]
+    return checks + [Check(str(limit), file, f"{name} is missing: it could not be measured") for file in missing]

@@ -63,6 +63,32 @@ def measures() -> dict[str, Measure]:
     return {each.name: each for name in KINDS for each in kind(name).MEASURES}
 
 
+def check(name: str | None, protocol: str | None) -> None:
+    """raises: UsageError when there is no such kind, or no such protocol in it (in any, when the name is None)"""
+    known = [key for each in KINDS if name in {None, each} for key in kind(each).PROTOCOLS]
+    if name is not None:
+        kind(name)
+    if protocol is not None and protocol not in known:
+        raise UsageError(f"no protocol is called {protocol!r}: there are {', '.join(known)}")
+
+
+LISTED = ("kind", "name", "unit", "better", "about")
+
+
+def listed() -> list[dict[str, Any]]:
+    """Rows on all measures and protocols."""
+    rows: list[dict[str, Any]] = []
+    for name in KINDS:
+        for each in kind(name).MEASURES:
+            better = "higher" if each.higher_is_better else "lower"
+            rows.append({"kind": name, "name": each.name, "unit": each.unit, "better": better, "about": each.about})
+        rows += [
+            {"kind": name, "name": f"--protocol {key}", "unit": "", "better": "", "about": about}
+            for key, about in kind(name).PROTOCOLS.items()
+        ]
+    return rows
+
+
 def guess(source: Source, ref: Path | None) -> str:
     """What a file is, by its name and record, and by what it is compared with.
 

@@ -54,15 +54,28 @@ def look_up(folder: Path, estimate: Path, endings: tuple[str, ...]) -> Path:
     The name, without `.notes`, loses its last part at each dot until a file is found.
     raises: InputError when there is none
     """
-    stem = estimate.stem.removesuffix(".notes")
-    shorter = stem
-    while shorter:
-        for ending in endings:
-            path = folder / f"{shorter}{ending}"
-            if path.is_file() and path.resolve() != estimate.resolve():
-                return path
-        shorter = shorter.rpartition(".")[0]
-    raise InputError(f"no reference in {folder}: it would be {stem}{endings[0]} or the like")
+    found = next(candidates(folder, estimate, endings), None)
+    if found is None:
+        stem = estimate.stem.removesuffix(".notes")
+        raise InputError(f"no reference in {folder}: it would be {stem}{endings[0]} or the like")
+    return found
+
+
+def candidates(folder: Path, estimate: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """All files of a folder that `look_up` may find, the best first.
+
+    When the estimate is in found/2004, the folder's own 2004 is searched first, if it has one.
+    """
+    parents = estimate.absolute().parent.parts[1:]
+    same = (folder.joinpath(*parents[start:]) for start in range(len(parents) + 1))
+    for place in filter(Path.is_dir, same):
+        shorter = estimate.stem.removesuffix(".notes")
+        while shorter:
+            for ending in endings:
+                path = place / f"{shorter}{ending}"
+                if path.is_file() and path.resolve() != estimate.resolve():
+                    yield path
+            shorter = shorter.rpartition(".")[0]
 
 
 def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
