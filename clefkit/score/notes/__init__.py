@@ -67,10 +67,11 @@ def compare(reference: Notes, estimate: Notes, protocol: str = "mirex") -> dict[
     return row | {"ref_notes": len(expected.pitched), "est_notes": len(found.pitched)}
 
 
-def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any]:
+def measure(source: Source, *, ref: Path | None, protocol: str, plot: bool = False) -> dict[str, Any]:
     """Measure one file of notes (.mid or .jsonl) by its reference.
 
     ref: a file of notes, or a folder that holds one by the same name; without it the records lead there
+    plot: add "picture", a piano roll of what was found (SVG)
     raises: InputError when the file holds no notes, or no reference is found (see `reference`)
     """
     from clefkit import notes
@@ -82,7 +83,21 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
     path, expected = reference.notes_for(source, ref)
     if held:
         expected = pedal.carried(pedal.read(path), expected)
-    return {"reference": str(path), **compare(expected, estimate, protocol)}
+    row = {"reference": str(path), **compare(expected, estimate, protocol)}
+    return row | {"picture": _picture(expected, estimate, protocol, source.path.name, row)} if plot else row
+
+
+def _picture(reference: Notes, estimate: Notes, protocol: str, title: str, row: dict[str, Any]) -> str:
+    """A piano roll of the pitched notes, or of drums where there is nothing else."""
+    from clefkit.score.notes import labels, sides
+    from clefkit.score.plot import roll
+
+    held = rule(protocol).pedal
+    both = sides.split(reference, "the reference", held=held), sides.split(estimate, "the estimate", held=held)
+    drums_alone = not any(len(side.pitched) for side in both)
+    drawn = [side.drums if drums_alone else side.pitched for side in both]
+    figures = {each.name: row[each.name] for each in MEASURES if each.name in row and each.name in COLUMNS}
+    return roll(drawn[0], drawn[1], labels.labels(drawn[0], drawn[1], protocol), title, figures)
 
 
 def _pitched(reference: Notes, estimate: Notes, near: Any, by_offset: Any, given: Rule) -> dict[str, Any]:

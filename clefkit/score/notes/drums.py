@@ -41,8 +41,8 @@ def by_class(reference: Notes, estimate: Notes, rule: Rule) -> Ratios | None:
 def _in_classes(drums: Notes) -> Notes:
     """The strokes that have a class, with its number for a pitch."""
     table = np.full(128, -1)
-    for number, keys in enumerate(CLASSES.values()):
-        table[list(keys)] = number
+    for number, members in enumerate(CLASSES.values()):
+        table[list(members)] = number
     keys = np.rint(drums.pitch).astype(np.int64)
     known = np.where((keys >= 0) & (keys < len(table)), table[np.clip(keys, 0, len(table) - 1)], -1)
     return take(replace(drums, pitch=known.astype(np.float64)), known >= 0)

@@ -35,12 +35,14 @@ from clefkit.score.notes.roll import Integers
 
 TICKS_PER_SECOND = 10_000
 TICKS_PER_FRAME = 100
+APART = 2**40  # more frames than any time has
 BLOCK = 512  # segments looked at together
-MOST_AT_ONCE = 2_000
+MOST_AT_ONCE = 256
+MOST_ENTRIES = 50_000_000  # pitches in segments; ten hours of dense music have fewer
 
 
 class Spans(NamedTuple):
-    """Notes of one side: each sounds in the frames start <= frame < end. All (notes,), sorted by start."""
+    """Pitches of one side that sound in the frames start <= frame < end. All (spans,), sorted by start."""
 
     pitch: NDArray[np.float64]
     start: Integers
@@ -60,7 +62,7 @@ class Counts(NamedTuple):
 def scores(reference: Notes, estimate: Notes) -> dict[str, float]:
     """frame_* and frame_chroma_*, the errors only where the reference is not silent.
 
-    raises: InputError when more than 2,000 different pitches sound at about one time
+    raises: InputError when more than 256 different pitches sound at a time, or much too many on the whole
     """
     counts = _counts(_spans(reference), _spans(estimate))
     found: dict[str, float] = {}
@@ -92,11 +94,21 @@ def _counts(reference: Spans, estimate: Spans) -> Counts:
 
 def _spans(notes: Notes) -> Spans:
     start, end = _frame(notes.onset), _frame(notes.offset)
-    heard = np.flatnonzero(end > start)
-    heard = heard[np.argsort(start[heard], kind="stable")]
     # through Hz and back, so that half a semitone is decided as mir_eval decides it
     pitch = 69.0 + 12.0 * np.log2(notes.pitch_hz / 440.0)
-    return Spans(pitch[heard], start[heard], end[heard])
+    order = np.lexsort((start, pitch))
+    order = order[(end > start)[order]]
+    return _joined(Spans(pitch[order], start[order], end[order])) if len(order) else Spans(pitch[order], order, order)
+
+
+def _joined(spans: Spans) -> Spans:
+    """Spans of one pitch that touch become one. spans: sorted by pitch, then by start"""
+    line = np.cumsum(np.diff(spans.pitch, prepend=spans.pitch[0]) > 0) * APART
+    reach = np.maximum.accumulate(spans.end + line)
+    firsts = np.flatnonzero(np.append(True, (spans.start + line)[1:] > reach[:-1]))
+    start, end = spans.start[firsts], np.maximum.reduceat(spans.end, firsts)
+    order = np.argsort(start, kind="stable")
+    return Spans(spans.pitch[firsts][order], start[order], end[order])
 
 
 def _frame(time_s: NDArray[np.float64]) -> Integers:
@@ -108,6 +120,9 @@ def _frame(time_s: NDArray[np.float64]) -> Integers:
 def _sounding(spans: Spans, edges: Integers) -> Iterator[roll.Sounding]:
     """What sounds in the segments between the edges, block by block."""
     start, end = np.searchsorted(edges, spans.start), np.searchsorted(edges, spans.end)
+    at_once = np.cumsum(np.bincount(start, minlength=len(edges)) - np.bincount(end, minlength=len(edges)))
+    if at_once.max(initial=0) > MOST_AT_ONCE or at_once.sum() > MOST_ENTRIES:
+        raise InputError(f"too many different pitches at the same time, more than {MOST_AT_ONCE}: this is no music")
     held = np.zeros(0, np.int64)
     for low in range(0, len(edges) - 1, BLOCK):
         high = min(low + BLOCK, len(edges) - 1)
@@ -119,10 +134,8 @@ def _sounding(spans: Spans, edges: Integers) -> Iterator[roll.Sounding]:
 
 
 def _entries(pitch: NDArray[np.float64], first: Integers, last: Integers, width: int) -> roll.Sounding:
-    """Notes in segments first <= segment < last of `width`."""
+    """What sounds in the segments first <= segment < last, of `width`."""
     pitches, line = np.unique(pitch, return_inverse=True)
-    if len(pitches) > MOST_AT_ONCE + BLOCK:
-        raise InputError(f"more than {MOST_AT_ONCE:,} different pitches at about one time: this is no music")
     changes = np.zeros((len(pitches), width + 1), np.int32)
     np.add.at(changes, (line, first), 1)
     np.add.at(changes, (line, last), -1)

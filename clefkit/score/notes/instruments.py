@@ -48,9 +48,9 @@ def each(reference: Side, estimate: Side, by_onset: Pairs, by_offset: Pairs, str
 
     by_onset: pairs of pitched notes that agree in onset and pitch; the rest as in `multi`
     """
-    classes = [_programs(side.pitched) // SIZE for side in (reference, estimate)]
-    expected, estimated = (np.bincount(side, minlength=len(CLASSES)).tolist() for side in classes)
-    right = [_right(*classes, pairs) for pairs in (by_onset, by_offset)]
+    mine, yours = (_programs(side.pitched) // SIZE for side in (reference, estimate))
+    expected, estimated = (np.bincount(side, minlength=len(CLASSES)).tolist() for side in (mine, yours))
+    right = [_right(mine, yours, pairs) for pairs in (by_onset, by_offset)]
     found: dict[str, dict[str, Any]] = {}
     for index, name in enumerate(CLASSES):
         if expected[index] or estimated[index]:

@@ -40,7 +40,7 @@ def labels(reference: Notes, estimate: Notes, protocol: str = "mirex") -> Labels
     drums, drums_found = sides.of_drums(reference), sides.of_drums(estimate)
     pairs = agreeing(reference, estimate, given)
     hits = pairs.where(drums[pairs.reference] == drums_found[pairs.estimate]).largest()
-    missed, false = np.full(len(reference), True), np.full(len(estimate), True)
+    missed, false = np.ones(len(reference), bool), np.ones(len(estimate), bool)
     missed[hits.reference] = false[hits.estimate] = False
     octaves = _octaves(reference, estimate, missed & ~drums, false & ~drums_found, given)
     of_estimate = np.where(false, FALSE, HIT).astype(WIDTH)

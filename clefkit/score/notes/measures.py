@@ -27,11 +27,15 @@ def _frames(prefix: str, right: str) -> tuple[Measure, ...]:
     return (
         *_three(prefix, f"pitches that sound, frame by frame{right}", "sounding pitches"),
         Measure(f"{prefix}_accuracy", f"right pitches of all on either side{right}"),
-        Measure(f"{prefix}_substitution_error", f"wrong in place of right, {of_all}{right}", "", False, None),
-        Measure(f"{prefix}_miss_error", f"missing without a wrong one, {of_all}{right}", "", False, 1.0),
-        Measure(f"{prefix}_false_alarm_error", f"too many at a time, {of_all}{right}", "", False, None),
-        Measure(f"{prefix}_total_error", f"the sum of these three{right}", "", False, 1.0),
+        _error(f"{prefix}_substitution_error", f"wrong in place of right, {of_all}{right}", None),
+        _error(f"{prefix}_miss_error", f"missing without a wrong one, {of_all}{right}", 1.0),
+        _error(f"{prefix}_false_alarm_error", f"too many at a time, {of_all}{right}", None),
+        _error(f"{prefix}_total_error", f"the sum of these three{right}", 1.0),
     )
+
+
+def _error(name: str, about: str, missing: float | None) -> Measure:
+    return Measure(name, about, higher_is_better=False, missing=missing)
 
 
 MEASURES = (

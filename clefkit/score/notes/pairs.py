@@ -94,7 +94,7 @@ def offset_tolerance(reference: Notes, rule: Rule) -> NDArray[np.float64]:
 
 def rounded(difference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distances in time as they are compared."""
-    return np.around(np.abs(difference), DECIMALS)
+    return np.asarray(np.around(np.abs(difference), DECIMALS), np.float64)
 
 
 def _expand(first: Indices, last: Indices, order: Indices) -> tuple[Indices, Indices]:

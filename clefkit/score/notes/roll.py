@@ -42,8 +42,8 @@ class _Side(NamedTuple):
 
 def right(reference: Sounding, estimate: Sounding, segments: int) -> Integers:
     """(segments,): how many pitches are right."""
-    sides = (_Side(side.segment, side.pitch, side.pitch) for side in (reference, estimate))
-    return _paired(*sides, segments, lambda one, other: (one >= other - TOLERANCE) & (one <= other + TOLERANCE))
+    expected, found = (_Side(side.segment, side.pitch, side.pitch) for side in (reference, estimate))
+    return _paired(expected, found, segments, _near)
 
 
 def right_chroma(reference: Sounding, estimate: Sounding, segments: int) -> Integers:
@@ -55,15 +55,13 @@ def right_chroma(reference: Sounding, estimate: Sounding, segments: int) -> Inte
     segment, chroma, ours = segment[order], chroma[order], ours[order]
     place, cut = _from_the_widest_gap(segment, chroma)
     order = np.lexsort((place, segment))
-    sides = []
-    for side in (False, True):
-        mine = order[ours[order] == side]
-        sides.append(_Side(segment[mine], place[mine], chroma[mine]))
-    found = _paired(*sides, segments, _near_around)
+    sides = order[~ours[order]], order[ours[order]]
+    expected, found = (_Side(segment[side], place[side], chroma[side]) for side in sides)
+    counts = _paired(expected, found, segments, _near_around)
     for whole in np.unique(segment[~cut]).tolist():
-        here = [side.value[side.segment == whole] for side in sides]
-        found[whole] = len(matching.maximum(*np.nonzero(_near_around(here[0][:, None], here[1])))[0])
-    return found
+        near = _near_around(expected.value[expected.segment == whole, None], found.value[found.segment == whole])
+        counts[whole] = len(matching.maximum(*np.nonzero(near))[0])
+    return counts
 
 
 def _from_the_widest_gap(segment: Integers, chroma: Floats) -> tuple[Integers, NDArray[np.bool_]]:
@@ -78,6 +76,10 @@ def _from_the_widest_gap(segment: Integers, chroma: Floats) -> tuple[Integers, N
     at_widest = np.where(gap == widest[of], within, len(segment))
     start = np.minimum.reduceat(at_widest, firsts) if len(firsts) else at_widest
     return (within - start[of]) % counts[of], widest[of] > TOLERANCE + ROUNDING
+
+
+def _near(one: Floats, other: Floats) -> NDArray[np.bool_]:
+    return (one >= other - TOLERANCE) & (one <= other + TOLERANCE)
 
 
 def _near_around(one: Floats, other: Floats) -> NDArray[np.bool_]:
