@@ -54,13 +54,13 @@ COLUMNS = (
     "key_accuracy",
     "kern_wer",
 )
-UNALIGNED = "MV2H 2.2 not aligned (penalty 1), a staff a voice, keys by signature"
+UNALIGNED = "MV2H not aligned (penalty 1), a staff a voice, keys by signature"
 PROTOCOLS = {
     "played": f"{UNALIGNED}; repeats written out on both sides; no grace notes in MV2H and pairs; **kern by our writer",
     "written": f"{UNALIGNED}; repeats as signs; no grace notes in MV2H and pairs; **kern by our writer",
-    "aligned": "MV2H 2.2 aligned, 500 ms a quarter, a staff a voice, keys by signature; a note's pair is where it is; "
+    "aligned": "MV2H aligned, 500 ms a quarter, a staff a voice, keys by signature; a note's pair is where it is; "
     "repeats written out on both sides; no grace notes in MV2H and pairs; **kern by our writer",
-    "performance": "MV2H 2.2 aligned in seconds, a staff or MIDI track a voice, keys by signature; estimates are MIDI",
+    "performance": "MV2H aligned in seconds, a staff or MIDI track a voice, keys by signature; estimates are MIDI",
     "kern-verbatim": f"{UNALIGNED}; repeats as signs; **kern as in the files but for comments",
     "omr": f"{UNALIGNED}; repeats as signs; **kern by our writer; OMR-NED by musicdiff 5.2, all objects",
 }

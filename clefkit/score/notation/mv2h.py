@@ -1,8 +1,9 @@
 """MV2H: how good a transcription into a score is, by pitch, voice, meter, value and harmony.
 
-The numbers are those of the reference implementation in Java, version 2.2 (github.com/apmcleod/MV2H, MIT licence), to
-the last digit, in `aligned` and, where all alignments were looked at, in `unaligned`. That includes what looks like its
-mistakes; the modules `mv2h_*` say what they are where they happen.
+The numbers are those of the reference implementation in Java (github.com/apmcleod/MV2H, MIT licence, 2.2 and later) to
+the last digit in `aligned`, with what looks like its mistakes: the modules `mv2h_*` say what they are, where they
+happen. So are those of `unaligned` where all alignments were looked at, but for two mistakes of one or the other
+version (`mv2h_times`) that would make music unlike itself.
 
 Sources: Andrew McLeod and Mark Steedman, Evaluating Automatic Polyphonic Music Transcription, ISMIR 2018; Andrew
 McLeod, Evaluating Non-Aligned Musical Score Transcriptions with MV2H, 2019 (arXiv:1906.00566).
@@ -88,44 +89,29 @@ def unaligned(reference: Music, estimate: Music, most: int = 1000) -> tuple[Scor
     judge = _Judge(*sides)
     if bounded:
         mv2h_search.climb(sides, table, cells, judge, most)
-        return judge.alone if judge.renewed else judge.best, True
+        return judge.best, True
     for pairs in mv2h_paths.alignments(table):
         judge(pairs)
     return judge.best, False
 
 
 class _Judge:
-    """Scores alignments, and keeps the best scores.
-
-    As in the reference implementation, what one alignment finds of the reference's bars, beats and sub beats is not
-    there for the next one, until all of them have been found. So mostly it is the first alignment that counts.
-
-    best: the best scores that way; alone: the best scores of an alignment by itself
-    renewed: whether the alignments found all together, so that later ones had a chance, too
-    """
+    """Scores alignments, and keeps the best scores."""
 
     def __init__(self, reference: Piece, estimate: Piece) -> None:
         self.reference, self.estimate = reference, estimate
         self.leads = mv2h_notes.all_leads(reference.music.notes)
-        self.groupings: list[mv2h_meter.Grouping] = []
-        self.best = self.alone = NOTHING
-        self.renewed = False
+        self.best = NOTHING
 
     def __call__(self, pairs: Alignment) -> float:
-        """The MV2H of one alignment by itself."""
+        """The MV2H of one alignment."""
         music, groupings = mv2h_times.moved(self.estimate, self.reference, pairs)
         notes = mv2h_notes.in_order(music.notes)
         multi_pitch, voice, value = mv2h_notes.scores(self.reference.music.notes, self.leads, notes, UNALIGNED)
-        harmony = mv2h_harmony.score(self.reference.music, music)
-        self.groupings = self.groupings or [*self.reference.groupings]
-        meters = [
-            mv2h_meter.score(left, groupings, UNALIGNED.edge) for left in (self.groupings, [*self.reference.groupings])
-        ]
-        self.renewed |= not self.groupings
-        shared, alone = (Scores(multi_pitch, voice, meter, value, harmony) for meter in meters)
-        self.best = max(self.best, shared, key=_rank)
-        self.alone = max(self.alone, alone, key=_rank)
-        return alone.mv2h
+        meter = mv2h_meter.score([*self.reference.groupings], groupings, UNALIGNED.edge)
+        found = Scores(multi_pitch, voice, meter, value, mv2h_harmony.score(self.reference.music, music))
+        self.best = max(self.best, found, key=_rank)
+        return found.mv2h
 
 
 def _rank(scores: Scores) -> tuple[float, ...]:

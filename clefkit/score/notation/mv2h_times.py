@@ -2,8 +2,9 @@
 
 Between two paired chords time runs evenly; before the first and after the last pair as it does beside it.
 
-As in the reference implementation bars, beats and sub beats are moved and then found once more from the moved tatums,
-so that the estimate has all of them twice: its meter reaches no more than 2/3.
+Bars, beats and sub beats are found anew from the moved tatums, as in version 2.2 of the reference implementation. Its
+later state (07589ec) has them twice, so that no meter is more than 2/3 right; but it mends how version 2.2 stretches
+time after the last chord, which is done here, too.
 """
 
 from __future__ import annotations
@@ -74,8 +75,7 @@ def moved(estimate: Piece, reference: Piece, pairs: Sequence[Pair]) -> tuple[Mus
         keys=[key._replace(time=to[key.time]) for key in music.keys],
         chords=[chord._replace(time=to[chord.time]) for chord in music.chords],
     )
-    groupings = [(to[end], to[begin]) for end, begin in estimate.groupings]
-    return moved, groupings + mv2h_meter.groupings(moved.tatums, moved.hierarchies)
+    return moved, mv2h_meter.groupings(moved.tatums, moved.hierarchies)
 
 
 def _moved(estimate: Piece, reference: Piece, pairs: Sequence[Pair]) -> Times:
