@@ -69,6 +69,7 @@ IN_PLACE = ("aligned", "performance")
 MIDI = (".mid", ".midi")
 ENDINGS = (*(f".ref{suffix}" for suffix in notation.SUFFIXES), *notation.SUFFIXES, *MIDI)
 MOST_NOTES = 50_000
+BOUNDED = "MV2H is bounded: there are too many equally good alignments, and it is that of the best one found"
 
 
 def compare(reference: Score, estimate: Score, protocol: str = "played", clock: Clock | None = None) -> dict[str, Any]:
@@ -120,7 +121,8 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
         of_files = text.rates(text.verbatim(path), text.verbatim(source.path))
     elif protocol == "omr":
         of_files = {"omr_ned": omr.ned(path, source.path)}
-    return {"reference": str(path), **compare(expected, estimate, protocol, clock), **of_files}
+    row = {"reference": str(path), **compare(expected, estimate, protocol, clock), **of_files}
+    return row | {"notes": [BOUNDED]} if "mv2h_bounded" in row else row
 
 
 def _mv2h(reference: Music, estimate: Music, protocol: str) -> dict[str, Any]:
