@@ -1,8 +1,12 @@
 """MV2H: how good a transcription into a score is, by pitch, voice, meter, value and harmony.
 
 The numbers are those of the reference implementation in Java, version 2.2 (github.com/apmcleod/MV2H, MIT licence), to
-the last digit, in `aligned` and, where all alignments were looked at, in `unaligned`. That includes what looks like its
-mistakes; the modules `mv2h_*` say what they are where they happen.
+the last digit, in `aligned` and, where all best alignments were looked at, in `unaligned`. What looks like its mistakes
+is in them too: unaligned, a meter without a fault gets 2/3 (`mv2h_times`), and all alignments but the first are mostly
+compared with what is left of the reference's meter (`_Judge`). The other modules say what else they found.
+
+Java looks at all best alignments, which may take for ever. Where there are more than 1,000 we look at a choice. Of 46
+pairs with 8 to 1,000 alignments it gave Java's number for 42, for the others up to 0.004 more.
 
 Sources: Andrew McLeod and Mark Steedman, Evaluating Automatic Polyphonic Music Transcription, ISMIR 2018; Andrew
 McLeod, Evaluating Non-Aligned Musical Score Transcriptions with MV2H, 2019 (arXiv:1906.00566).
@@ -70,8 +74,8 @@ def unaligned(reference: Music, estimate: Music, most: int = 1000) -> tuple[Scor
     notes begin together then; durations and edges of beats may be 20 ms off.
 
     most: how many alignments are looked at, fewer for more than 20,000 notes and tatums
-    returns: the scores, and whether there are more equally good alignments than were looked at: then the scores are
-        those of a choice (`mv2h_search`), and better ones may exist
+    returns: the scores, and whether the search was bounded: there are more best alignments, and the scores are those of
+        a choice (`mv2h_search`)
     raises: InputError when the music is impossible or past a limit
     """
     check(reference, "the reference")
@@ -88,6 +92,7 @@ def unaligned(reference: Music, estimate: Music, most: int = 1000) -> tuple[Scor
     judge = _Judge(*sides)
     if bounded:
         mv2h_search.climb(sides, table, cells, judge, most)
+        # Among so many more alignments, Java would come back to a whole meter again and again, or never
         return judge.alone if judge.renewed else judge.best, True
     for pairs in mv2h_paths.alignments(table):
         judge(pairs)

@@ -3,7 +3,7 @@
 Between two paired chords time runs evenly; before the first and after the last pair as it does beside it.
 
 As in the reference implementation bars, beats and sub beats are moved and then found once more from the moved tatums,
-so that the estimate has all of them twice: its meter reaches no more than 2/3.
+so that the estimate has all of them twice: even a meter without a fault gets no more than 2/3.
 """
 
 from __future__ import annotations
