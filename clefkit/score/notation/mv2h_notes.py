@@ -146,16 +146,19 @@ def _connections(
     }
     for cluster in clusters(estimate, partner):
         after = [estimate[number] for number in cluster.after]
+        known: dict[int, int] = {}  # hits by the list that is expected: most notes of a cluster share it
         for number in cluster.notes:
-            expected = matched_leads[partner[number]]
+            expected, whole = matched_leads[partner[number]], leads[partner[number]]
+            for each in (expected, whole):
+                if id(each) not in known:
+                    known[id(each)] = _hits(after, [reference[other] for other in each], tolerance)
             weight = (len(expected) + len(after)) / 2.0 * len(cluster.notes)
             if weight > 0:
-                hits = _hits(after, [reference[other] for other in expected], tolerance)
+                hits = known[id(expected)]
                 right += hits / weight
                 wrong += (len(after) - hits) / weight
                 missed += (len(expected) - hits) / weight
-            whole = leads[partner[number]]
-            if _hits(after, [reference[other] for other in whole], tolerance) or not (after or whole):
+            if known[id(whole)] or not (after or whole):
                 checked.append(number)
     return f1(right, wrong, missed), checked
 
