@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from clefkit.score.kinds import SOUND, Measure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from clefkit.audio import Samples
     from clefkit.record import Source
+    from clefkit.score.separation.signals import Sound
 
 FLOOR_DB, CEILING_DB = -30.0, 100.0
 
@@ -47,15 +47,15 @@ ENDINGS = (".wav", ".flac", *sorted(SOUND - {".wav", ".flac"}))
 
 
 def compare(
-    reference: Sequence[Samples],
-    estimate: Sequence[Samples],
+    reference: Iterable[Sound],
+    estimate: Iterable[Sound],
     rate: int,
-    mixture: Samples | None = None,
+    mixture: Sound | None = None,
     protocol: str = "sdr",
 ) -> dict[str, Any]:
     """Measure the stems of one mixture.
 
-    reference, estimate: stems in any order, (channels, samples) each, -1 to 1; rate: Hz, of all
+    reference, estimate: stems in any order, (channels, samples) each or in one array, -1 to 1; rate: Hz, of all
     mixture: (channels, samples); None is the sum of the references, when there are several
     protocol: "bss-eval-v4" finds ISR, SIR and SAR too; time and memory for that grow fast with the number of channels
     returns: the measures; "ref_stems" and "est_stems", how many sound; "silent_stems" and "extra_stems" (see above);

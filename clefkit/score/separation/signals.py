@@ -5,18 +5,18 @@ All have the references' rate and length (that of the longest), and as many chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import audio
-from clefkit.audio import Samples
 from clefkit.errors import InputError
 
 Stems = NDArray[np.float64]
+Sound = NDArray[np.floating[Any]]  # (channels, samples), float32 or finer
 
 MOST_STEMS = 64
 LONGEST_GAP_S = 1.0
@@ -48,20 +48,18 @@ class Stem(NamedTuple):
     name: str
     channels: int
     length_s: float
-    read: Callable[[int], Iterator[Samples]]
+    read: Callable[[int], Iterator[Sound]]
 
 
-def of_arrays(
-    references: Sequence[Samples], estimates: Sequence[Samples], mixture: Samples | None, rate: int
-) -> Signals:
+def of_arrays(references: Iterable[Sound], estimates: Iterable[Sound], mixture: Sound | None, rate: int) -> Signals:
     """raises: InputError when there are no stems, too many, one is no sound, or an estimate is too short"""
 
-    def stem(name: str, given: Samples) -> Stem:
+    def stem(name: str, given: Sound) -> Stem:
         samples = np.atleast_2d(given)
         if samples.ndim > 2 or not 1 <= len(samples) <= audio.MOST_CHANNELS or not np.isfinite(samples).all():
             raise InputError(f"{name} is not (channels, samples) of one or two channels, all of them numbers")
 
-        def read(channels: int) -> Iterator[Samples]:
+        def read(channels: int) -> Iterator[Sound]:
             for start in range(0, samples.shape[1], rate):
                 yield _mixed(samples[:, start : start + rate], channels)
 
@@ -125,7 +123,7 @@ def _signals(references: Sequence[Stem], estimates: Sequence[Stem], mixture: Ste
     return Signals(blocks, len(references), len(estimates), channels, rate, length, mixed)
 
 
-def _fitted(chunks: Iterator[Samples], size: int, length: int) -> Iterator[Samples]:
+def _fitted(chunks: Iterator[Sound], size: int, length: int) -> Iterator[Sound]:
     """Chunks of `size` samples, cut or followed by silence so that they are `length` samples together."""
     chunk = next(chunks)
     for start in range(0, length, size):
@@ -134,7 +132,7 @@ def _fitted(chunks: Iterator[Samples], size: int, length: int) -> Iterator[Sampl
         chunk = next(chunks, chunk[:, :0])
 
 
-def _mixed(samples: Samples, channels: int) -> Samples:
+def _mixed(samples: Sound, channels: int) -> Sound:
     """With as many channels: the mean, or the one channel twice."""
     if channels == 1:
         return np.asarray(samples.mean(axis=0, keepdims=True))
