@@ -42,7 +42,7 @@ class Kind(Protocol):
     def measure(self, source: Source, *others: Source, ref: Path | None, protocol: str) -> dict[str, Any]: ...
 
 
-KINDS = ("notes", "separation")
+KINDS = ("notes", "separation", "enhancement")
 
 SOUND = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aif", ".aiff"})
 MIDI = frozenset({".mid", ".midi"})
