@@ -18,6 +18,7 @@ from clefkit.score.enhancement import ENDINGS
 from clefkit.score.kinds import SOUND
 from clefkit.score.reference import ancestors, look_up
 
+KEPT = {"offset_s": 0.0, "rate": 1.0}
 UNKNOWN = "nothing says what this is without noise and room: give --ref, or score what came through a pipe from render"
 
 
@@ -54,10 +55,11 @@ def _delay(steps: Sequence[Source]) -> float:
     """Of the clocks on the way, in seconds. An estimate without a clock keeps the time of what it was made from."""
     total = 0.0
     for step in steps:
-        clock = step.record.get("clock") or ({} if step is steps[0] else None)
-        if clock is None or "points" in clock or clock.get("rate", 1.0) != 1.0:
+        clock = step.record.get("clock") or (KEPT if step is steps[0] else {})
+        if not isinstance(clock, dict) or "points" in clock or clock.get("rate") != 1.0:
             raise InputError("its time runs otherwise than that of the clean sound: give --ref")
-        total += float(clock.get("offset_s", 0.0))
-    if not math.isfinite(total):
-        raise InputError("a clock in the records that lead to its reference is damaged: give --ref")
+        offset = clock.get("offset_s")
+        if not isinstance(offset, float | int) or not math.isfinite(offset):
+            raise InputError("a clock in the records that lead to its reference is damaged: give --ref")
+        total += offset
     return total

@@ -12,6 +12,7 @@ from clefkit.errors import InputError
 from clefkit.score.enhancement import RATE, align, dynamics, spectra
 from clefkit.score.enhancement.align import Sound
 
+SILENCE = 1e-16  # mean power, under the last bit of 24
 QUIETEST_LUFS = -70.0  # the gate of BS.1770: what is below counts as that
 
 
@@ -20,15 +21,15 @@ def scores(reference: Sound, estimate: Sound) -> dict[str, Any]:
 
     raises: InputError when the reference is silent
     """
-    if not reference.any():
+    if _power(reference) < SILENCE:
         raise InputError("the reference is silent")
     found = align.correlation(reference, estimate)
     lag = align.lag(found)
     restored = audio.piece(estimate[None], lag, lag + len(reference))[0]
+    difference = _lufs(restored) - _lufs(reference)
     gain = _gain(reference, restored)
     restored *= np.float32(gain)
     curve = dynamics.compared(reference, restored)
-    difference = _lufs(estimate) - _lufs(reference)
     if "loudness_slope" in curve:
         curve["loudness_slope_error"] = abs(curve["loudness_slope"] - 1.0)
     return {
@@ -44,8 +45,12 @@ def scores(reference: Sound, estimate: Sound) -> dict[str, Any]:
 
 def _gain(reference: Sound, estimate: Sound) -> float:
     """What brings the estimate to the reference's root mean square; 1 for silence."""
-    energies = [float(np.square(sound, dtype=np.float64).sum()) for sound in (reference, estimate)]
-    return math.sqrt(energies[0] / energies[1]) if energies[1] > 0 else 1.0
+    power = _power(estimate)
+    return math.sqrt(_power(reference) / power) if power >= SILENCE else 1.0
+
+
+def _power(sound: Sound) -> float:
+    return float(np.einsum("t,t->", sound, sound, dtype=np.float64)) / len(sound)  # without a copy in float64
 
 
 def _lufs(sound: Sound) -> float:

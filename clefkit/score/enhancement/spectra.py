@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from clefkit import audio
 from clefkit.score.enhancement import RATE
 from clefkit.score.enhancement.align import Sound
 
@@ -69,15 +70,14 @@ def resolution(reference: Sound, estimate: Sound, size: int) -> float:
 
 
 def _magnitudes(sound: Sound, size: int) -> Iterator[Values]:
-    """Yields (frames, bins), some frames at a time. The first begins with the sound; the end may fill none."""
+    """Yields (frames, bins), some frames at a time. Frame `t` is centred on sample `t size / 4`."""
     hop = size // 4
-    sound = np.pad(sound, (0, max(size - len(sound), 0)))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-    count = (len(sound) - size) // hop + 1
+    count = len(sound) // hop + 1
     at_once = SAMPLES_AT_ONCE // size
     for first in range(0, count, at_once):
         last = min(first + at_once, count)
-        part = sound[first * hop : (last - 1) * hop + size]
+        part = audio.piece(sound[None], first * hop - size // 2, (last - 1) * hop + size // 2)[0]
         yield np.abs(np.fft.rfft(sliding_window_view(part, size)[::hop] * window))
 
 

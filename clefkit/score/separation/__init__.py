@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clefkit.errors import UsageError
 from clefkit.score.kinds import SOUND, Measure
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ MEASURES = (
 COLUMNS = ("file", "si_sdr", "si_sdr_improvement", "sdr", "sdr_mdx", "ref_stems", "est_stems")
 RULES = (
     "best assignment by SI-SDR; mean over reference stems, silent ones left out; a missing one is silence (SI-SDR -30 "
-    "dB, SDR 0 dB); SI-SDR without mean removal, -30 to 100 dB; SDR as museval 0.4.1 (BSS eval v4, 1 s windows, median)"
+    "dB, SDR 0 dB); SI-SDR without mean removal, -30 to 100 dB; SDR as museval 0.4.1 (BSS eval v4, 1 s windows, median); "
+    "at the references' rate and length, in mono where one side is"
 )
 PROTOCOLS = {"sdr": RULES, "bss-eval-v4": RULES + "; ISR, SIR, SAR likewise, filters of 512 taps"}
 ENDINGS = (".wav", ".flac", *sorted(SOUND - {".wav", ".flac"}))
@@ -61,10 +63,13 @@ def compare(
     returns: the measures; "ref_stems" and "est_stems", how many sound; "silent_stems" and "extra_stems" (see above);
         "stems": for each reference {"reference", "estimate" (None when it has none), its ratios}. Stems are called by
         their number from 0. `sdr`, `isr`, `sir` and `sar` are absent when no window has all stems sounding
-    raises: InputError when there are no stems or too many, all references are silent, or an estimate is too short
+    raises: InputError when there are no stems or too many, all references are silent, or an estimate is too short;
+        UsageError when there is no such protocol
     """
     from clefkit.score.separation import assign, signals
 
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"separation has no protocol {protocol!r}: there are {', '.join(PROTOCOLS)}")
     return assign.scores(signals.of_arrays(reference, estimate, mixture, rate), full=protocol == "bss-eval-v4")
 
 

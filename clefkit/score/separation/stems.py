@@ -23,6 +23,7 @@ from clefkit.score.kinds import SOUND
 from clefkit.score.reference import ancestors
 
 MIXTURES = ("mixture", "mix")
+RECIPE = ("stage", "seed", "from", "options", "version")
 NONE = "no reference stems: give --ref, or separate what `clefkit render --stems` made"
 
 Found = tuple[Path, list[Path], Path | None]
@@ -109,21 +110,27 @@ def _rendered(source: Source) -> Found:
 
 def _siblings(mixture: Source) -> list[Path]:
     """What was rendered with the mixture: of the same score, with the same chance and options."""
-    if not mixture.record.get("options", {}).get("stems"):
+    options = mixture.record.get("options")
+    if not isinstance(options, dict) or not options.get("stems"):
         raise InputError(f"{mixture.path.name} was rendered without stems: render it with --stems, or give --ref")
-    same = ("stage", "seed", "from", "options", "version")
     stems = []
     for path in _sounds(mixture.path.parent):
-        if path.stem.startswith(f"{mixture.stem}."):
-            data = record.load(record.beside(path))
-            if all(data.get(key) == mixture.record.get(key) for key in same):
-                if record.sha256(path) != data.get("sha256"):
-                    raise InputError(f"its reference {path.name} was edited since: render it again, or give --ref")
-                stems.append(path)
-    played = mixture.reference  # parts that are never heard may or may not have a file
-    heard = len(set(notes.read(played).part.tolist())) if played else 1
+        data = record.load(record.beside(path)) if path.stem.startswith(f"{mixture.stem}.") else {}
+        if data and all(data.get(key) == mixture.record.get(key) for key in RECIPE):
+            if record.sha256(path) != data.get("sha256"):
+                raise InputError(f"its reference {path.name} was edited since: render it again, or give --ref")
+            stems.append(path)
+    heard = _heard(mixture)
     if len(stems) < heard:
-        raise InputError(
-            f"only {len(stems)} of {heard} stems are beside {mixture.path.name}: render it again, or give --ref"
-        )
+        found = f"{len(stems)} of {heard} stems are beside {mixture.path.name}"
+        raise InputError(f"only {found}: render it again, or give --ref")
     return stems
+
+
+def _heard(mixture: Source) -> int:
+    """So many parts sound, and have a stem each; at least 1 when its notes are not there any more."""
+    try:
+        reference = mixture.reference
+    except InputError:
+        return 1
+    return max(len(set(notes.read(reference).part.tolist())), 1) if reference else 1
