@@ -41,8 +41,8 @@ MEASURES = (
 COLUMNS = ("file", "si_sdr", "si_sdr_improvement", "sdr", "sdr_mdx", "ref_stems", "est_stems")
 RULES = (
     "best assignment by SI-SDR; mean over reference stems, silent ones left out; a missing one is silence (SI-SDR -30 "
-    "dB, SDR 0 dB); SI-SDR without mean removal, -30 to 100 dB; SDR as museval 0.4.1 (BSS eval v4, 1 s windows, median); "
-    "at the references' rate and length, in mono where one side is"
+    "dB, SDR 0 dB); SI-SDR without mean removal, -30 to 100 dB; SDR as museval 0.4.1 (BSS eval v4, median of 1 s "
+    "windows); at the references' rate and length, in mono where one side is"
 )
 PROTOCOLS = {"sdr": RULES, "bss-eval-v4": RULES + "; ISR, SIR, SAR likewise, filters of 512 taps"}
 ENDINGS = (".wav", ".flac", *sorted(SOUND - {".wav", ".flac"}))
