@@ -93,19 +93,45 @@ def blocks(path: Path, rate: int, block_s: float = 10.0) -> Iterator[Samples]:
         a rate outside 8,000 to 192,000 Hz, or samples that are not numbers
     """
     with _opened(path) as file:
-        resampler = soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32")
-        left = file.frames
-        while left > 0:
-            block = np.asarray(
-                file.read(int(block_s * file.samplerate), dtype="float32", always_2d=True), dtype=np.float32
-            )
-            left -= len(block)
-            last = left <= 0 or len(block) == 0
-            if len(block):
-                _finite(block)
-            yield resampler.resample_chunk(block.mean(axis=1, dtype=np.float32), last=last)
-            if last:
-                return
+        for block in _resampled(file, rate, 1, int(block_s * file.samplerate)):
+            yield block[:, 0]
+
+
+def chunks(path: Path, rate: int, channels: int, size: int) -> Iterator[Samples]:
+    """Read a file of any length at `rate` in chunks of exactly `size` samples, in bounded memory.
+
+    channels: 1 is the mean of the file's channels; 2 has the one channel of a mono file twice
+    yields: (channels, size), float32; the last one may be shorter
+    raises: as `blocks`
+    """
+    with _opened(path) as file:
+        waiting = np.zeros((0, channels), np.float32)
+        for block in _resampled(file, rate, channels, size):
+            waiting = np.concatenate([waiting, block])
+            while len(waiting) >= size:
+                yield np.ascontiguousarray(waiting[:size].T)
+                waiting = waiting[size:]
+        if len(waiting):
+            yield np.ascontiguousarray(waiting.T)
+
+
+def _resampled(file: soundfile.SoundFile, rate: int, channels: int, block: int) -> Iterator[Samples]:
+    """The file from where it stands, `block` of its samples at a time. yields: (samples, channels), float32"""
+    resampler = soxr.ResampleStream(file.samplerate, rate, channels, dtype="float32")
+    left = file.frames
+    while left > 0:
+        samples = np.asarray(file.read(block, dtype="float32", always_2d=True), dtype=np.float32)
+        left -= len(samples)
+        last = left <= 0 or len(samples) == 0
+        if len(samples):
+            _finite(samples)
+        if channels == 1:
+            samples = samples.mean(axis=1, keepdims=True, dtype=np.float32)
+        elif samples.shape[1] == 1:
+            samples = samples.repeat(channels, axis=1)
+        yield resampler.resample_chunk(samples, last=last)
+        if last:
+            return
 
 
 def shape(path: Path) -> Shape:

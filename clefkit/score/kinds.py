@@ -43,7 +43,7 @@ class Kind(Protocol):
     def measure(self, source: Source, *others: Source, ref: Path | None, protocol: str) -> dict[str, Any]: ...
 
 
-KINDS = ("notes", "notation", "beats", "tags")
+KINDS = ("notes", "notation", "beats", "separation", "enhancement", "tags")
 
 SOUND = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".mp4", ".aac", ".aif", ".aiff"})
 MIDI = frozenset({".mid", ".midi"})
