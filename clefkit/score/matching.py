@@ -50,7 +50,7 @@ def count_in_intervals(first: Indices, last: Indices) -> int:
     found = arrived = at = 0
     while waiting or arrived < len(reaches):
         if not waiting:
-            at = max(at, reaches[arrived][0])
+            at = reaches[arrived][0]
         while arrived < len(reaches) and reaches[arrived][0] <= at:
             heapq.heappush(waiting, reaches[arrived][1])
             arrived += 1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from clefkit.notes import Notes
     from clefkit.record import Source
+    from clefkit.score.notes.pairs import Pairs
     from clefkit.score.notes.protocols import Rule
     from clefkit.score.notes.sides import Side
 
@@ -100,7 +101,7 @@ def _picture(reference: Notes, estimate: Notes, protocol: str, title: str, row: 
     return roll(drawn[0], drawn[1], labels.labels(drawn[0], drawn[1], protocol), title, figures)
 
 
-def _pitched(reference: Notes, estimate: Notes, near: Any, by_offset: Any, given: Rule) -> dict[str, Any]:
+def _pitched(reference: Notes, estimate: Notes, near: Pairs, by_offset: Pairs, given: Rule) -> dict[str, Any]:
     from clefkit.score.notes import frames, matched, tracks
 
     row: dict[str, Any] = {}

@@ -84,8 +84,8 @@ def carried(source: Notes, moved: Notes) -> Notes:
 
 
 def _until(offset: Seconds, times: Seconds, goes_up: NDArray[np.bool_], last: float) -> Seconds:
-    """Until when notes with these offsets are held by one pedal. times, goes_up: its changes, sorted"""
+    """Until when notes with these offsets are held by one pedal. times, goes_up: its changes, sorted; last: the end"""
     latest = np.searchsorted(times, offset, side="right") - 1
     held = (latest >= 0) & ~goes_up[latest]
-    ups = np.append(times[goes_up], max(last, offset.max(initial=last)))
-    return np.where(held, ups[np.minimum(np.searchsorted(ups[:-1], offset, side="right"), len(ups) - 1)], offset)
+    ups = times[goes_up]
+    return np.where(held, np.append(ups, last)[np.searchsorted(ups, offset)], offset)

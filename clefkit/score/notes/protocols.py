@@ -33,17 +33,17 @@ RULES = {
     "mirex-25ms": Rule(onset_s=0.025, offset_s=0.025),
     "mirex-100ms": Rule(onset_s=0.1, offset_s=0.1),
 }
-_OFFSETS = "frames 10 ms, onset <= time < offset; offsets where the key goes up, no pedal"
 _PEDAL = (
     "offsets where the sustain pedal lets go or the key is struck again (controller 64 from 64 on; `sounding` of note "
-    "JSON Lines); frames 10 ms"
+    "JSON Lines)"
 )
 PROTOCOLS = {
-    "mirex": f"mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %; {_OFFSETS}; drums apart",
+    "mirex": "mir_eval 0.8: onset 50 ms, pitch 50 cents; offset 50 ms or 20 %, where the key goes up, no pedal; "
+    "frames 10 ms, onset <= time < offset; drums apart, by onset and key",
     "maestro-sustain": f"mirex, but {_PEDAL}",
-    "mt3": f"mirex, but {_PEDAL}; multi_* and drum_* are MT3's: each program, drums by onset and key alone",
-    "mirex-25ms": f"mirex, but stricter: onset 25 ms; offset 25 ms or 20 %; {_OFFSETS}",
-    "mirex-100ms": f"mirex, but looser: onset 100 ms; offset 100 ms or 20 %; {_OFFSETS}",
+    "mt3": f"mirex, but {_PEDAL}; so multi_* and drum_* are MT3's",
+    "mirex-25ms": "mirex, but stricter: onset 25 ms; offset 25 ms or 20 %",
+    "mirex-100ms": "mirex, but looser: onset 100 ms; offset 100 ms or 20 %",
 }
 
 
