@@ -229,7 +229,7 @@ def _read_jsonl(path: Path) -> Notes:
             _optional(rows, "measure", ""),
             _optional(rows, "beat", 0.0),
         )
-    except (ValueError, KeyError, TypeError, ZeroDivisionError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError("not a file of notes, or damaged") from error
 
 

@@ -33,12 +33,15 @@ class Verdict(NamedTuple):
 class Judge(Protocol):
     def together(self, path: str) -> str:
         """What neighbouring inputs have in common that are measured as one; "" for an input that stands alone."""
+        ...
 
     def columns(self, finding: Row, *, all_of_them: bool) -> Sequence[str]:
         """Which keys of a finding are shown; none when findings are not shown at all."""
+        ...
 
     def add(self, finding: Row) -> dict[Path, str]:
         """Take note of a finding. Returns texts to be written at once, and takes them out of the finding."""
+        ...
 
     def fail(self, path: str, error: str) -> None:
         """Take note of an input that could not be measured."""

@@ -142,8 +142,9 @@ def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
 
 def _measure(job: Job, *paths: Path, outcome: Outcome) -> None:
     stage = importlib.import_module(f"clefkit.{job.stage}")
-    outcome.finding = stage.measure(*map(record.source, paths), **job.options)
-    outcome.notes += outcome.finding.pop("notes", [])
+    finding: dict[str, Any] = stage.measure(*map(record.source, paths), **job.options)
+    outcome.notes += finding.pop("notes", [])
+    outcome.finding = finding
 
 
 def _replay(job: Job, path: Path, *, outcome: Outcome) -> None:

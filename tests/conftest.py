@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # as in the engine's workers; tests use all cores already
+
 from clefkit import notes, registry
 
 ROOT = Path(__file__).parent.parent

@@ -90,6 +90,20 @@ def test_a_step_without_a_clock_ends_the_search(tmp_path: Path) -> None:
         score.measure(keep_estimate(tmp_path / "x.1-violin.notes.jsonl", [1.0], stem))
 
 
+def test_what_the_pedal_holds_is_moved_with_its_notes(tmp_path: Path) -> None:
+    held = notes.make([0.0, 1.0], [0.5, 1.5], [60, 62], sounding=[1.25, 3.0])
+    notes.write_jsonl(tmp_path / "x.ref.jsonl", held, 1000, 9000)
+    named = {"file": "x.ref.jsonl", "sha256": record.sha256(tmp_path / "x.ref.jsonl")}
+    first = keep(tmp_path / "x.wav", {"reference": named, "clock": STILL})
+    slow = keep(tmp_path / "x.slow.wav", {"from": first, "clock": {"offset_s": 1.0, "rate": 2.0}})
+    heard = notes.make([1.0, 3.0], [3.5, 7.0], [60, 62])
+    notes.write_jsonl(tmp_path / "x.slow.notes.jsonl", heard, 1000, 9000)
+    keep(tmp_path / "x.slow.notes.jsonl", {"stage": "transcribe", "from": slow})
+    estimate = record.source(tmp_path / "x.slow.notes.jsonl")
+    assert score.measure(estimate, protocol="maestro-sustain")["note_offset_f1"] == 1.0
+    assert score.measure(estimate)["note_offset_f1"] == 0.0
+
+
 def test_without_a_record_there_is_no_reference(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no reference: give --ref, or score files that came through a pipe"):
         score.measure(keep_estimate(tmp_path / "x.notes.jsonl", [1.0], None))

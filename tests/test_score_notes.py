@@ -582,14 +582,6 @@ def test_notes_in_lines_say_themselves_when_they_end(tmp_path: Path) -> None:
     assert (found["note_f1"], found["note_offset_f1"]) == (1.0, 0.0)
 
 
-def test_what_sounds_is_moved_with_its_notes() -> None:
-    source = notes.make([0.0, 1.0], [0.5, 1.5], [60, 62], sounding=[1.25, 3.0])
-    moved = replace(source, onset=source.onset * 2 + 1, offset=source.offset * 2 + 1)
-    sounding = pedal.carried(source, moved).sounding
-    assert sounding is not None
-    assert sounding.tolist() == pytest.approx([3.5, 7.0])
-
-
 def test_an_unknown_protocol_is_told() -> None:
     with pytest.raises(UsageError, match="notes have no protocol 'best': there are mirex, maestro-sustain"):
         score.compare(NONE, NONE, "best")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import Shell
 
-from clefkit import notes, record
+from clefkit import audio, notes, record
 from clefkit.errors import UsageError
 from clefkit.record import Source
 from clefkit.score import baseline, gate, kinds, sets, totals
@@ -385,7 +385,7 @@ def test_a_baseline_from_writing_to_falling(sung: Path, shell: Shell) -> None:
     before = (sung / "base.json").read_bytes()
     assert shell(f"{score} found/c.notes.mid --update-baseline").returncode == 1  # not everything was measured
     assert (sung / "base.json").read_bytes() == before
-    assert shell(f"{score} --tolerance .3").returncode == 0
+    assert shell(f"{score} --tolerance .4").returncode == 0
     judged = json.loads(before) | {"measures": ["frame_f1"]}
     (sung / "base.json").write_text(json.dumps(judged), encoding="utf-8")
     assert shell(f"{score} --update-baseline").returncode == 0
@@ -420,3 +420,59 @@ def test_all_measures_are_listed(shell: Shell) -> None:
     names = [line["name"] for line in listed if not line["name"].startswith("--")]
     assert len(names) == len(set(names)) == sum(len(kinds.kind(name).MEASURES) for name in kinds.KINDS)
     assert all(line["about"] for line in listed)
+
+
+# stems
+
+
+@pytest.fixture
+def mixtures(tmp_path: Path) -> Path:
+    """truth/ and found/ of two mixtures with two stems each, those found a little wrong; records as separate keeps."""
+    rng = np.random.default_rng(5)
+    for track in ("one", "two"):
+        for folder in ("truth", "found"):
+            (tmp_path / folder / track).mkdir(parents=True, exist_ok=True)
+        stems = rng.normal(0, 0.1, (2, 1, 16_000)).astype(np.float32)
+        audio.write(tmp_path / f"{track}.wav", audio.Audio(stems.sum(axis=0), 8_000))
+        for name, stem in zip(("flute", "horn"), stems, strict=True):
+            audio.write(tmp_path / "truth" / track / f"{name}.wav", audio.Audio(stem, 8_000))
+            path = tmp_path / "found" / track / f"{track}.{name}.wav"
+            audio.write(path, audio.Audio(stem + rng.normal(0, 0.01, stem.shape).astype(np.float32), 8_000))
+            origin = {"file": f"../../{track}.wav", "sha256": record.sha256(tmp_path / f"{track}.wav")}
+            entry = {"file": path.name, "sha256": record.sha256(path), "stage": "separate", "from": origin}
+            record.beside(path).write_text(record.encode(entry), encoding="utf-8")
+    return tmp_path
+
+
+def test_stems_are_measured_by_mixture(mixtures: Path, shell: Shell) -> None:
+    done = shell("clefkit score found/*/*.wav --ref truth --json --expect 2 --min sdr=15")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(row["kind"], row["file"], row["ref_stems"], row["est_stems"]) for row in rows] == [
+        ("separation", "found/one/one.flute.wav", 2, 2),
+        ("separation", "found/two/two.flute.wav", 2, 2),
+    ]
+    assert [row["si_sdr"] for row in rows] == pytest.approx([20.0, 20.0], abs=0.3)
+    piped = shell("ls found/*/*.wav | clefkit score --ref truth --json --jobs 1")
+    assert piped.stdout == done.stdout
+
+
+def test_stems_without_records_belong_together_by_folder_and_name(mixtures: Path, shell: Shell) -> None:
+    shell("rm found/*/*.json")
+    both = shell("clefkit score found/*/*.wav --ref truth --as separation --json")
+    assert [json.loads(line)["est_stems"] for line in both.stdout.splitlines()] == [2, 2]
+    shell("mkdir flat && cp found/*/*.wav flat")
+    flat = shell("clefkit score flat/*.wav --ref truth --as separation --json")
+    assert [json.loads(line)["est_stems"] for line in flat.stdout.splitlines()] == [2, 2]
+
+
+def test_a_mixture_that_was_not_separated_is_missing(mixtures: Path, shell: Shell) -> None:
+    done = shell("clefkit score found/one/*.wav --ref truth --min sdr=1 --json")
+    assert done.returncode == 1
+    assert "truth/two" in done.stderr
+
+
+def test_sound_restored_against_the_clean_one(mixtures: Path, shell: Shell) -> None:
+    done = shell("clefkit score found/one/one.flute.wav --as enhancement --ref truth/one/flute.wav --json --max lsd=9")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["si_sdr_aligned"] == pytest.approx(20.0, abs=0.3)

@@ -178,7 +178,8 @@ class Judge:
         endings = kinds.kind(kind).ENDINGS
         used = [Path(row["reference"]) for row in self.rows]
         used += [path for each in self.failures for path in reference.candidates(folder, Path(each), endings)]
-        return sets.unused(folder, endings, used, [*(row["file"] for row in self.rows), *self.failures])
+        lost = sets.unused(folder, endings, used, [*(row["file"] for row in self.rows), *self.failures])
+        return sorted({path.parent for path in lost}) if kind == "separation" else lost  # a folder is a mixture
 
     def _page(self, missing: dict[str, str]) -> str:
         from clefkit.score import plot

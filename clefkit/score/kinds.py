@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from clefkit import notation
 from clefkit.errors import InputError, UsageError
@@ -55,8 +55,7 @@ def kind(name: str) -> Kind:
     """raises: UsageError when there is no such kind"""
     if name not in KINDS:
         raise UsageError(f"no kind is called {name!r}: there are {', '.join(KINDS)}")
-    found: Kind = importlib.import_module(f"clefkit.score.{name}")
-    return found
+    return cast("Kind", importlib.import_module(f"clefkit.score.{name}"))
 
 
 def measures() -> dict[str, Measure]:

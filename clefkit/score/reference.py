@@ -8,7 +8,7 @@ clocks on the way. A record counts only while it is of the very file that the ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +25,13 @@ MOST_STEPS = 100
 NONE = "no reference: give --ref, or score files that came through a pipe from render"
 
 
-def notes_for(source: Source, given: Path | None) -> tuple[Path, Notes]:
+def notes_for(source: Source, given: Path | None, read: Callable[[Path], Notes]) -> tuple[Path, Notes]:
     """The file with the reference's notes, and its notes in the time of the estimate.
 
     given: a file, or a folder that holds one by the estimate's name (see `look_up`); it is taken as it is
     raises: InputError when there is none, or it can't be read
     """
-    from clefkit import clock, notes
+    from clefkit import clock
 
     if given is not None:
         path = look_up(given, source.path, NOTES) if given.is_dir() else given
@@ -39,12 +39,13 @@ def notes_for(source: Source, given: Path | None) -> tuple[Path, Notes]:
     else:
         path, clocks = follow(source)
     try:
-        found = notes.read(path)
+        found = read(path)
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
     for each in clocks:
-        way = clock.parse(each)
-        found = replace(found, onset=way.at(found.onset), offset=way.at(found.offset))
+        at = clock.parse(each).at
+        sounding = None if found.sounding is None else at(found.sounding)
+        found = replace(found, onset=at(found.onset), offset=at(found.offset), sounding=sounding)
     return path, found
 
 

@@ -63,14 +63,18 @@ def unused(folder: Path, endings: Sequence[str], used: Iterable[Path], inputs: I
     """References of a folder, and of those in it, that nothing was compared with: one a stem, without the inputs and
     what was made from sound.
 
-    endings: of references of this kind; used: references that were used, or may have been
+    endings: of references of this kind; used: references that were used, or may have been, a folder with all in it
     """
+    used = list(used)
+    folders = {path.resolve() for path in used if path.is_dir()}
     stems = {_stem(path.resolve(), endings) for path in used}
     taken = {Path(path).resolve() for path in inputs}
     found: dict[Path | None, Path] = {}
     for path in _files(folder):
         stem = _stem(path.resolve(), endings)
-        if stem and stem not in stems and path.resolve() not in taken and not _is_estimate(path):
+        if not stem or stem in stems or path.resolve() in taken or folders.intersection(path.resolve().parents):
+            continue
+        if not _is_estimate(path):
             found.setdefault(stem, path)
     return list(found.values())
 

@@ -79,11 +79,9 @@ def measure(source: Source, *, ref: Path | None, protocol: str, plot: bool = Fal
     from clefkit.score import reference
     from clefkit.score.notes import pedal
 
-    held = rule(protocol).pedal
-    estimate = pedal.read(source.path) if held else notes.read(source.path)
-    path, expected = reference.notes_for(source, ref)
-    if held:
-        expected = pedal.carried(pedal.read(path), expected)
+    read = pedal.read if rule(protocol).pedal else notes.read
+    estimate = read(source.path)
+    path, expected = reference.notes_for(source, ref, read)
     row = {"reference": str(path), **compare(expected, estimate, protocol)}
     return row | {"picture": _picture(expected, estimate, protocol, source.path.name, row)} if plot else row
 

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import notes
-from clefkit.clock import Clock
 from clefkit.notes import Notes, Performance
 
 Seconds = NDArray[np.float64]
@@ -70,17 +69,6 @@ def heard(found: Notes) -> Notes:
     struck = np.empty(len(order))
     struck[order] = np.where(same, onset[again], np.inf)
     return replace(found, offset=np.maximum(found.offset, np.minimum(found.sounding, struck)))
-
-
-def carried(source: Notes, moved: Notes) -> Notes:
-    """The moved notes with the source's `sounding`, moved as they were. Both are of the same notes."""
-    if source.sounding is None:
-        return replace(moved, sounding=None)
-    before, first = np.unique(np.concatenate([source.onset, source.offset]), return_index=True)
-    after = np.concatenate([moved.onset, moved.offset])[first]
-    if len(before) < 2 or np.array_equal(before, after):
-        return replace(moved, sounding=source.sounding)
-    return replace(moved, sounding=Clock(before, after).at(source.sounding))
 
 
 def _until(offset: Seconds, times: Seconds, goes_up: NDArray[np.bool_], last: float) -> Seconds:

@@ -90,4 +90,12 @@ def measure(source: Source, *others: Source, ref: Path | None, protocol: str) ->
         row["estimate"] = None if row["estimate"] is None else estimates[row["estimate"]].name
     found["silent_stems"] = [names[each] for each in found["silent_stems"]]
     found["extra_stems"] = [estimates[each].name for each in found["extra_stems"]]
-    return {"reference": str(place), "mixture": None if mixture is None else str(mixture), **found}
+    told = {
+        "nothing was separated for {}: it counts as silence": [
+            row["reference"] for row in found["stems"] if row["estimate"] is None
+        ],
+        "{} is silent in the reference, and is left out": found["silent_stems"],
+        "{} is one too many, and is compared with nothing": found["extra_stems"],
+    }
+    notes = [sentence.format(name) for sentence, names in told.items() for name in names]
+    return {"reference": str(place), "mixture": None if mixture is None else str(mixture), **found, "notes": notes}

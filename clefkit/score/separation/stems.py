@@ -2,7 +2,8 @@
 
 Either they are given, as a folder or as one file: then the first of these that holds sound:
 
-- `REF/TRACK/*.wav`, where the estimates lie in a folder TRACK, as in MUSDB and most data sets;
+- `REF/TRACK/*.wav`, where the estimates lie in a folder TRACK, as in MUSDB and most data sets, or the mixture was
+  TRACK.wav, or the estimates are called TRACK.1-violin.wav or the like;
 - `REF/MIX.*.wav`, where the mixture was MIX.wav, or the estimates are called MIX.1-violin.wav or the like;
 - all sound in REF.
 
@@ -46,19 +47,22 @@ def find(source: Source, estimates: Sequence[Path], given: Path | None) -> Found
 
 
 def _in_folder(folder: Path, source: Source, estimates: set[Path], mixture: Path | None) -> Found:
-    track = folder / source.path.resolve().parent.name
-    for place in (track, folder):
+    names = list(_names(source, mixture))
+    tracks = [folder / name for name in (source.path.resolve().parent.name, *names)]
+    for place in (*tracks, folder):
         sounds = [path for path in _sounds(place) if path.resolve() not in estimates]
         mixed = [path for path in sounds if path.stem.lower() in MIXTURES]
         stems = [path for path in sounds if path not in mixed]
         if place == folder:
-            for name in _names(source, mixture):
+            for name in names:
                 named = [path for path in stems if path.stem.startswith(f"{name}.") and not _made_from(name, path)]
                 if named:
                     return folder, named, next((path for path in stems if path.stem == name), None)
         if stems:
             return place, stems, next(iter(mixed), None)
-    raise InputError(f"no reference stems in {folder}: they would be in {track}, or called {source.stem}.1-violin.wav")
+    raise InputError(
+        f"no reference stems in {folder}: they would be in {tracks[0]}, or called {source.stem}.1-violin.wav"
+    )
 
 
 def _sounds(folder: Path) -> list[Path]:
