@@ -13,7 +13,7 @@ import pytest
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"  # as in the engine's workers; tests use all cores already
 
-from clefkit import notes, registry
+from clefkit import notes, registry  # noqa: E402 numpy reads these variables when it is imported
 
 ROOT = Path(__file__).parent.parent
 

@@ -241,7 +241,7 @@ def test_references_are_found_by_name(name: str, tmp_path: Path) -> None:
     found = score.measure(record.source(estimate), ref=str(tmp_path / "ref"))
     assert found["beat_f1"] == found["downbeat_amlt"] == 1.0
     assert found["reference"] == str(tmp_path / "ref" / name)
-    assert found["protocol"].startswith("mirex: beats before 5 s")
+    assert found["definition"].startswith("beats before 5 s")
     with pytest.raises(InputError, match="no reference in"):
         score.measure(record.source(written(tmp_path / "y.beats", EVERY_HALF)), ref=str(tmp_path / "ref"))
 
