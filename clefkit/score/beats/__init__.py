@@ -68,8 +68,8 @@ def compare(reference: Beats, estimate: Beats, protocol: str = "mirex") -> dict[
     """Every measure of `MEASURES` that makes sense, the number of beats, and the tempo in beats a minute.
 
     An estimate of fewer than two beats has no tempo: its accuracies are 0, and it has no error in octaves.
-    raises: InputError when the reference has fewer than two beats; when a time is not a number, is past 30,000 s, or is
-        one of more than 100 within a second
+    raises: InputError when the reference has fewer than two beats, when a time is not a number or past 30,000 s, or
+        when there are more than 40,000
     """
     from clefkit.score.beats import metrics
 

@@ -1,7 +1,8 @@
 """What is measured of two sequences of beats, and what is refused before.
 
-All but one number are computed by mir_eval. Its P-score correlates two whole trains of impulses, which takes minutes
-for an hour of music, so ours counts the pairs within the window instead; the number is the same.
+All but two numbers are computed by mir_eval. Its P-score correlates two whole trains of impulses, which takes minutes
+for an hour of music, so ours counts the pairs within the window instead; its F-measure looks for pairs by recursion,
+which does not end well where many beats lie close together. The numbers are the same.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clefkit.errors import InputError
+from clefkit.score import matching
 
 Seconds = NDArray[np.float64]
 
 LATEST_S = 30_000.0  # mir_eval takes no later beats
 MOST_BEATS = 40_000
-MOST_IN_A_SECOND = 100
 DECIMALS = 9
+F_MEASURE_WINDOW_S = 0.07
 P_SCORE_RATE_HZ = 100
 P_SCORE_WINDOW = 0.2  # of the median interval
 TEMPO_TOLERANCE = 0.04
@@ -50,8 +52,6 @@ def _increasing(times: ArrayLike, side: str) -> Seconds:
     found: Seconds = np.unique(given.round(DECIMALS))
     if len(found) > MOST_BEATS:
         raise InputError(f"{side} has more than {MOST_BEATS:,} beats")
-    if (found[MOST_IN_A_SECOND:] - found[:-MOST_IN_A_SECOND] < 1.0).any():
-        raise InputError(f"{side} has more than {MOST_IN_A_SECOND} beats within a second")
     return found
 
 
@@ -64,7 +64,7 @@ def sequence(reference: Seconds, estimate: Seconds) -> dict[str, float]:
         warnings.simplefilter("ignore")
         continuity = beat.continuity(reference, estimate)
         found = {
-            "f1": beat.f_measure(reference, estimate),
+            "f1": _f_measure(reference, estimate),
             "cemgil": beat.cemgil(reference, estimate)[0],
             "goto": beat.goto(reference, estimate),
             "p_score": _p_score(reference, estimate),
@@ -72,6 +72,12 @@ def sequence(reference: Seconds, estimate: Seconds) -> dict[str, float]:
             "information_gain": beat.information_gain(reference, estimate),
         }
     return {key: float(value) for key, value in found.items()}
+
+
+def _f_measure(reference: Seconds, estimate: Seconds) -> float:
+    first = np.searchsorted(reference, estimate - F_MEASURE_WINDOW_S, "left")
+    last = np.searchsorted(reference, estimate + F_MEASURE_WINDOW_S, "right")
+    return 2.0 * matching.count_in_intervals(first, last) / max(len(reference) + len(estimate), 1)
 
 
 def _p_score(reference: Seconds, estimate: Seconds) -> float:
