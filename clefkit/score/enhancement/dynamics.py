@@ -21,7 +21,7 @@ WITHIN_DB = 40.0
 FLOOR_DB = 70.0  # under the reference's loudest; as low as silence in the estimate gets
 STEADY_DB = 0.1  # a reference whose loudness spreads less than this has no dynamics to restore
 NOTHING_DB = 1e-9  # rounding
-HOPS_AT_ONCE = 2000
+HOPS_AT_ONCE = 200
 HIGH_PASS, SHELF = (2, 60.0), (1, 1500.0)  # orders and edges, Hz
 SHELF_GAIN = 0.58
 
