@@ -292,6 +292,16 @@ def test_files_in_every_form_say_the_same(tmp_path: Path) -> None:
         assert {key: again[key] for key in SKLEARN} == {key: ours[key] for key in SKLEARN}, name
 
 
+def test_clips_without_findings_are_counted_for_a_person(tmp_path: Path) -> None:
+    truth, found = grid()
+    reference = jsonl(tmp_path / "truth.jsonl", truth)
+    row = score.measure(record.source(jsonl(tmp_path / "x.jsonl", found[1:-1])), ref=str(reference))
+    assert row["notes"] == [
+        f"nothing was found about 2 clips, the first is {found[0]['file']}: all their tags count as 0"
+    ]
+    assert not score.measure(record.source(jsonl(tmp_path / "y.jsonl", found)), ref=str(reference))["notes"]
+
+
 def test_an_empty_cell_of_a_table_is_unknown(tmp_path: Path) -> None:
     truth, found = grid()
     lines = ["file," + ",".join(NAMES)]

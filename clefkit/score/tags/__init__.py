@@ -95,6 +95,7 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
     row = figures.compared(truth, found)
-    missing = row["missing_clips"]
-    notes = [f"nothing was found about {', '.join(missing)}: all their tags count as 0"] if missing else []
+    missing = row["ref_clips"] - row["est_clips"]
+    named = f"{missing:,} clips, the first is {row['missing_clips'][0]}" if missing else ""
+    notes = [f"nothing was found about {named}: all their tags count as 0"] if missing else []
     return {"reference": str(path), **row, "notes": notes}
