@@ -275,6 +275,20 @@ def test_a_reference_that_is_given_may_have_another_rate_and_more_channels(tmp_p
         measured(estimate, tmp_path / "ref")
 
 
+@pytest.mark.parametrize(
+    ("length_s", "notes"),
+    [
+        (3.5, []),
+        (2.0, ["2.0 s shorter than its reference: they count as silence"]),
+        (6.0, ["2.0 s longer than its reference: they are not compared"]),
+    ],
+)
+def test_an_estimate_of_another_length_is_told(length_s: float, notes: list[str], tmp_path: Path) -> None:
+    sound = noise(6.0)
+    reference = written(tmp_path / "ref.wav", sound[: 4 * RATE])
+    assert measured(written(tmp_path / "take.wav", sound[: int(length_s * RATE)]), reference)["notes"] == notes
+
+
 def test_the_kind_is_complete() -> None:
     kind = kinds.kind("enhancement")
     found = enhancement.compare(swelling()[0], noise(4.0), RATE)

@@ -1,8 +1,8 @@
 """Sound against clean sound: how much of a recording was restored.
 
 Everything is measured at 44.1 kHz in mono. The estimate is shifted by the lag of at most 50 ms at which both are most
-alike, cut or filled to the reference's length and brought to its level (root mean square), so one gain, a small delay
-and polarity count only where that is said. Then:
+alike, cut or filled to the reference's length (more than a second of that is told) and brought to its level (root mean
+square), so one gain, a small delay and polarity count only where that is said. Then:
 
 - `spectra`: log-spectral distance and multi-resolution STFT distance, where and how the colour is wrong.
 - `dynamics`: loudness in the course of time, what automatic gain and compression did to it.
@@ -47,6 +47,7 @@ PROTOCOLS = {
 ENDINGS = (".wav", ".flac", *sorted(SOUND - {".wav", ".flac"}))
 RATE = 44_100
 LONGEST_S = 2 * 3600
+LONGEST_GAP_S = 1.0
 
 
 def compare(reference: NDArray[Any], estimate: NDArray[Any], rate: int) -> dict[str, Any]:
@@ -76,4 +77,11 @@ def measure(source: Source, *others: Source, ref: Path | None, protocol: str) ->
         reference = align.read(path)
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
-    return {"reference": str(path), **compared.scores(reference, align.read(source.path, offset_s))}
+    estimate = align.read(source.path, offset_s)
+    longer_s = (len(estimate) - len(reference)) / RATE
+    notes = []
+    if longer_s < -LONGEST_GAP_S:
+        notes = [f"{-longer_s:.1f} s shorter than its reference: they count as silence"]
+    elif longer_s > LONGEST_GAP_S:
+        notes = [f"{longer_s:.1f} s longer than its reference: they are not compared"]
+    return {"reference": str(path), **compared.scores(reference, estimate), "notes": notes}
