@@ -332,6 +332,25 @@ def test_folders_of_tracks_with_a_mixture_as_in_data_sets(tmp_path: Path) -> Non
     assert measured(estimates, tmp_path / "ref" / "Track (one) [2]")["ref_stems"] == 3
 
 
+def test_what_a_person_should_know_is_told(tmp_path: Path) -> None:
+    for name, samples in zip(("bass", "drums", "vocals"), noise(3), strict=True):
+        written(tmp_path / "ref", f"{name}.wav", 0.3 * samples)
+        written(tmp_path / "est", f"{name}.wav", 0.3 * samples)
+    estimates = sorted((tmp_path / "est").iterdir())
+    assert measured(estimates, tmp_path / "ref")["notes"] == []
+    bass, drums, _ = (path.read_bytes() for path in estimates)
+    estimates[0].write_bytes(drums)
+    estimates[1].write_bytes(bass)
+    written(tmp_path / "est", "vocals.wav", np.pad(0.3 * noise(3)[2], ((0, 0), (0, 2 * RATE))))
+    found = measured(estimates, tmp_path / "ref")
+    assert (found["si_sdr"], found["cut_stems"]) == (100.0, ["vocals.wav"])
+    assert found["notes"] == [
+        "vocals.wav is longer than the references: what comes after them is not compared",
+        "drums.wav is most like bass.wav, and is compared with that",
+        "bass.wav is most like drums.wav, and is compared with that",
+    ]
+
+
 def test_estimates_at_another_rate_are_brought_to_that_of_the_references(tmp_path: Path) -> None:
     low = [np.asarray(lfilter([0.02], [1.0, -0.98], stem)) for stem in noise(2)]
     for number, stem in enumerate(low):

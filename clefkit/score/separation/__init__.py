@@ -9,7 +9,8 @@ references. Three rules make it fair:
 - An estimate too many has nothing to be compared with. It is named (`extra_stems`), and costs `stem_count_accuracy`.
 
 Stems are brought to the rate of the references, stereo is mixed down where the other side is mono. Estimates are cut
-to the references' length, or lengthened by up to a second of silence.
+to the references' length, which is told when more than a second is lost (`cut_stems`), or lengthened by up to a second
+of silence.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ def compare(
     reference, estimate: stems in any order, (channels, samples) each or in one array, -1 to 1; rate: Hz, of all
     mixture: (channels, samples); None is the sum of the references, when there are several
     protocol: "bss-eval-v4" finds ISR, SIR and SAR too; time and memory for that grow fast with the number of channels
-    returns: the measures; "ref_stems" and "est_stems", how many sound; "silent_stems" and "extra_stems" (see above);
-        "stems": for each reference {"reference", "estimate" (None when it has none), its ratios}. Stems are called by
-        their number from 0. `sdr`, `isr`, `sir` and `sar` are absent when no window has all stems sounding
+    returns: the measures; "ref_stems" and "est_stems", how many sound; "silent_stems", "extra_stems" and "cut_stems"
+        (see above); "stems": for each reference {"reference", "estimate" (None when it has none), its ratios}. Stems
+        are called by their number from 0. `sdr`, `isr`, `sir`, `sar` are absent when no window has all stems sounding
     raises: InputError when there are no stems or too many, all references are silent, or an estimate is too short;
         UsageError when there is no such protocol
     """
@@ -89,13 +90,34 @@ def measure(source: Source, *others: Source, ref: Path | None, protocol: str) ->
         row["reference"] = names[row["reference"]]
         row["estimate"] = None if row["estimate"] is None else estimates[row["estimate"]].name
     found["silent_stems"] = [names[each] for each in found["silent_stems"]]
-    found["extra_stems"] = [estimates[each].name for each in found["extra_stems"]]
+    for key in ("extra_stems", "cut_stems"):
+        found[key] = [estimates[each].name for each in found[key]]
+    return {
+        "reference": str(place),
+        "mixture": None if mixture is None else str(mixture),
+        **found,
+        "notes": _notes(found, {path.stem for path in references}),
+    }
+
+
+def _notes(found: dict[str, Any], names: set[str]) -> list[str]:
+    """What a person should know. names: of the references, without endings"""
     told = {
         "nothing was separated for {}: it counts as silence": [
             row["reference"] for row in found["stems"] if row["estimate"] is None
         ],
         "{} is silent in the reference, and is left out": found["silent_stems"],
         "{} is one too many, and is compared with nothing": found["extra_stems"],
+        "{} is longer than the references: what comes after them is not compared": found["cut_stems"],
     }
-    notes = [sentence.format(name) for sentence, names in told.items() for name in names]
-    return {"reference": str(place), "mixture": None if mixture is None else str(mixture), **found, "notes": notes}
+    notes = [sentence.format(name) for sentence, stems in told.items() for name in stems]
+    pairs = [(row["estimate"], row["reference"]) for row in found["stems"] if row["estimate"] is not None]
+    return notes + [
+        f"{estimate} is most like {reference}, and is compared with that"
+        for estimate, reference in pairs
+        if _name(estimate) != _name(reference) and _name(estimate) in names
+    ]
+
+
+def _name(file: str) -> str:
+    return file.rpartition(".")[0]

@@ -41,6 +41,7 @@ def scores(signals: Signals, *, full: bool) -> dict[str, Any]:
         "est_stems": len(heard),
         "silent_stems": sorted(set(range(signals.references)) - set(sounding.tolist())),
         "extra_stems": sorted(set(heard.tolist()) - set(pairs.values())),
+        "cut_stems": signals.cut,
         "stems": stems,
     }
 

@@ -3,8 +3,9 @@
 With a reference `s` and an estimate `e`, over all samples of all channels:
 
 - SI-SDR: 10 log10(|a s|² / |e - a s|²), a = <e, s> / |s|². One gain for all channels; a mean (DC) is no different from
-  other sound. Le Roux, Wisdom, Erdogan and Hershey 2019, "SDR - half-baked or well done?". At least -30 dB, where
-  estimate and reference share a thousandth of the energy: as silence, for which it isn't defined.
+  other sound, as in torchmetrics; asteroid and espnet take it away first, which changes numbers where there is one. Le
+  Roux, Wisdom, Erdogan and Hershey 2019, "SDR - half-baked or well done?". At least -30 dB, where estimate and
+  reference share a thousandth of the energy: as silence, for which it isn't defined.
 - SDR: 10 log10(|s|² / |e - s|²) in windows of 1 s, the last one whole; their median. In BSS eval version 4 (Liutkus,
   Stöter and Ito 2018, "The 2018 signal separation evaluation campaign") the parts of the distortion are found with
   filters, but their sum needs none. As in museval, windows in which a reference or an estimate is silent don't count.

@@ -31,7 +31,8 @@ class Block(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """blocks: reads all from the start; length: samples; mixed: whether the mixture is known, or several stems of it"""
+    """blocks: reads all from the start; length: samples; mixed: whether the mixture is known, or several stems of it;
+    cut: estimates that go on for more than a second after the references"""
 
     blocks: Callable[[], Iterator[Block]]
     references: int
@@ -40,6 +41,7 @@ class Signals(NamedTuple):
     rate: int
     length: int
     mixed: bool
+    cut: list[int]
 
 
 class Stem(NamedTuple):
@@ -120,7 +122,8 @@ def _signals(references: Sequence[Stem], estimates: Sequence[Stem], mixture: Ste
             yield Block(true, rest[: len(estimates)], rest[-1] if mixture else true.sum(axis=0))
 
     mixed = mixture is not None or len(references) > 1
-    return Signals(blocks, len(references), len(estimates), channels, rate, length, mixed)
+    cut = [number for number, stem in enumerate(estimates) if stem.length_s > longest_s + LONGEST_GAP_S]
+    return Signals(blocks, len(references), len(estimates), channels, rate, length, mixed, cut)
 
 
 def _fitted(chunks: Iterator[Sound], size: int, length: int) -> Iterator[Sound]:
