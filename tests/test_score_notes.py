@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import mido
 import mir_eval
 import numpy as np
+import pretty_midi
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,6 +219,26 @@ def test_known_small_case() -> None:
     expected |= {"frame_total_error": 0.75, "multi_f1": 0.4, "track_f1": 0.8, "ref_notes": 2, "est_notes": 3}
     found = score.compare(reference, estimate)
     assert {key: found[key] for key in expected} == pytest.approx(expected, rel=0.0, abs=CLOSE)
+
+
+def test_midi_differs_from_pretty_midi_where_the_package_says(tmp_path: Path) -> None:
+    messages = [
+        mido.Message("note_on", note=60, time=0),
+        mido.Message("note_on", note=60, time=480),  # struck again before it was let go
+        mido.Message("note_off", note=60, time=480),
+        mido.Message("note_on", note=62),
+        mido.Message("program_change", program=40, time=480),  # under a note that is held
+        mido.Message("note_off", note=62, time=480),
+        mido.Message("note_on", note=64),
+        mido.Message("note_off", note=64),  # without length
+    ]
+    mido.MidiFile(tracks=[mido.MidiTrack(messages)]).save(tmp_path / "x.mid")
+    ours = notes.read(tmp_path / "x.mid")
+    theirs = pretty_midi.PrettyMIDI(str(tmp_path / "x.mid")).instruments
+    assert ours.offset == pytest.approx([0.5, 1.0, 2.0, 2.0 + 1 / 960])
+    assert [ours.parts[part].program for part in ours.part] == [0, 0, 0, 40]
+    found = [(each.program, note.pitch, note.end) for each in theirs for note in each.notes]
+    assert found == [(0, 60, 1.0), (0, 60, 1.0), (40, 62, 2.0)]
 
 
 def test_perfect_is_one() -> None:

@@ -4,6 +4,11 @@ What the numbers mean is written where they are found: `matched` (notes, onsets,
 `instruments` and `drums` (MT3), `tracks` (parts without names). `protocols` says under which rules, `labels` tells
 single notes apart. Where mir_eval has a number, it is this one; the modules name the few exceptions.
 
+MIDI that pretty_midi or note_seq has read gives the same numbers but for three things. A key that is struck again
+before it was let go ends its first note here, as on a piano, and there both end together; so offsets and overlaps may
+differ. A note that is held while the program changes keeps the program it began with, there it has the next. A note
+without length lasts one tick, and there it is left out.
+
 Drums count in `multi_*`, `instruments` and `drum_*` alone: their pitches name instruments.
 """
 

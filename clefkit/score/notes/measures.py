@@ -11,7 +11,7 @@ from clefkit.score.kinds import Measure
 def _three(prefix: str, found: str, expected: str) -> tuple[Measure, ...]:
     return (
         Measure(f"{prefix}_precision", f"estimated {found}"),
-        Measure(f"{prefix}_recall", f"{expected} that were found"),
+        Measure(f"{prefix}_recall", f"{expected} that were found, by the same rule"),
         Measure(f"{prefix}_f1", f"harmonic mean of {prefix}_precision and {prefix}_recall"),
     )
 
