@@ -363,7 +363,7 @@ def test_estimates_at_another_rate_are_brought_to_that_of_the_references(tmp_pat
     with pytest.raises(InputError, match=r"several rates \(8000, 16000 Hz\)"):
         measured(estimates, tmp_path / "ref")
     (tmp_path / "ref" / "2.wav").write_bytes(b"no sound")
-    with pytest.raises(InputError, match=r"2\.wav: not a sound file"):
+    with pytest.raises(InputError, match=r"its reference 2\.wav: not a sound file"):
         measured(estimates, tmp_path / "ref")
 
 

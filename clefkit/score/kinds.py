@@ -113,7 +113,7 @@ def _kind_of_sound(source: Source, ref: Path | None) -> str:
         return "separation"
     if ref is not None or stage == "enhance":
         return "enhancement"
-    raise InputError("sound, not notes: transcribe it first, score what comes out; or say --as enhancement")
+    raise InputError("sound, not notes: transcribe it first, score what comes out; or say --as separation, enhancement")
 
 
 def _begins_with(path: Path, head: bytes) -> bool:

@@ -74,7 +74,7 @@ def of_arrays(references: Iterable[Sound], estimates: Iterable[Sound], mixture: 
 
 def of_files(references: Sequence[Path], estimates: Sequence[Path], mixture: Path | None) -> Signals:
     """raises: InputError as `of_arrays`, when one can't be read, or the references have several rates"""
-    rates = {_named(path).rate for path in references}
+    rates = {_shape(path, f"its reference {path.name}").rate for path in references}
     if len(rates) > 1:
         raise InputError(
             f"the reference stems have several rates ({', '.join(map(str, sorted(rates)))} Hz): make them one"
@@ -82,7 +82,7 @@ def of_files(references: Sequence[Path], estimates: Sequence[Path], mixture: Pat
     rate = rates.pop() if rates else 0
 
     def stem(path: Path) -> Stem:
-        shape = _named(path)
+        shape = _shape(path, path.name)
         return Stem(
             path.name,
             shape.channels,
@@ -94,11 +94,11 @@ def of_files(references: Sequence[Path], estimates: Sequence[Path], mixture: Pat
     return _signals(true, found, None if mixture is None else stem(mixture), rate)
 
 
-def _named(path: Path) -> audio.Shape:
+def _shape(path: Path, name: str) -> audio.Shape:
     try:
         return audio.shape(path)
     except InputError as error:
-        raise InputError(f"{path.name}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 def _signals(references: Sequence[Stem], estimates: Sequence[Stem], mixture: Stem | None, rate: int) -> Signals:
