@@ -31,9 +31,14 @@ if TYPE_CHECKING:
 MEASURES = (
     Measure("lsd", "log-spectral distance, 64 mel bands", "dB", higher_is_better=False, missing=None),
     Measure("mrstft", "multi-resolution STFT distance, 512 to 2048 samples", higher_is_better=False, missing=None),
-    Measure("loudness_correlation", "of loudness in the course of time with the reference's"),
-    Measure("loudness_slope_error", "distance of its slope from 1, all dynamics", higher_is_better=False, missing=1.0),
-    Measure("loudness_rms", "its deviation from the reference's", "dB", higher_is_better=False, missing=None),
+    Measure("loudness_correlation", "correlation of loudness in the course of time with the reference's"),
+    Measure(
+        "loudness_slope_error",
+        "dynamics lost or added: distance of loudness_slope from 1",
+        higher_is_better=False,
+        missing=1.0,
+    ),
+    Measure("loudness_rms", "deviation of loudness in the course of time", "dB", higher_is_better=False, missing=None),
     Measure("si_sdr_aligned", "SI-SDR after the delay was taken out (-30 to 100)", "dB", missing=-30.0),
     Measure(
         "loudness_error", "integrated loudness that is amiss (BS.1770)", "LU", higher_is_better=False, missing=None

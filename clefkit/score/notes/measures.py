@@ -62,9 +62,9 @@ MEASURES = (
     ),
     Measure("instrument_macro_f1", "mean over General MIDI classes and drums of the F1 of their notes, by onset"),
     Measure("track_f1", "notes right in onset, pitch and track, best partners; all of tracks without one are wrong"),
-    Measure("track_paired_f1", "the same, of the tracks that have a partner: their number is not judged"),
+    Measure("track_paired_f1", "track_f1 of the tracks that have a partner: their number is not judged"),
     Measure("track_offset_f1", "notes right in onset, pitch, offset and track; all of tracks without one are wrong"),
-    Measure("track_paired_offset_f1", "the same, of the tracks that have a partner: their number is not judged"),
+    Measure("track_paired_offset_f1", "track_offset_f1 of the tracks that have a partner"),
     *_three("drum", "drum strokes right in onset and General MIDI key", "reference strokes"),
     Measure("drum_class_f1", "drum strokes right in onset and class: kick, snare, tom, hi-hat, cymbal"),
 )

@@ -36,7 +36,7 @@ MEASURES = (
     Measure("tag_map", "average precision, mean over tags"),
     Measure("tag_roc_auc", "area under the ROC curve, mean over tags"),
     Measure("tag_f1", "F-measure of what has a probability of 0.5 or more, mean over tags"),
-    Measure("tag_f1_micro", "the same over all clips and tags together"),
+    Measure("tag_f1_micro", "F-measure of what has a probability of 0.5 or more, all clips and tags together"),
     Measure("segment_based_f1", "F-measure of tags that sound, in segments of 1 s, over all clips"),
     Measure("event_based_f1", "F-measure of segments found: onset within 200 ms, offset within 200 ms or 20 %"),
     Measure(
