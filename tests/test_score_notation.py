@@ -386,6 +386,27 @@ def test_midi_with_a_pickup_as_notation_programs_write_it(tmp_path: Path) -> Non
     assert list(music.music(side).hierarchies) == [mv2h.Hierarchy(3, 2, 1, 2, 0)]
 
 
+def test_bar_lines_of_midi_are_those_of_the_score(tmp_path: Path) -> None:
+    """A pickup, a bar that a repeat cuts, a last bar that the pickup makes whole; one that is just too short."""
+    bars = "8c", "2c", "4.d", "8e", "2f", "4g", "2a", "4.b"
+    side = one("*M2/4", *"\n=\n".join(bars).split("\n"))
+    side.measures[0].implicit = True
+    path = tmp_path / "x.mid"
+    path.write_bytes(midi_write.encode(side))
+    again = midi_read.read(path)
+    assert [(m.onset, m.length) for m in again.measures] == [(m.onset, m.length) for m in side.measures]
+    assert [m.time for m in again.measures] == [(2, 4)] * 5 + [(1, 4)] + [(2, 4)] * 2
+    assert aligned(side, again)["mv2h_meter"] == 1.0
+    assert music.music(again).hierarchies[0] == mv2h.Hierarchy(2, 2, 1, 1, 0)
+
+
+def test_bars_that_midi_has_no_name_for_keep_the_next_bar_line(tmp_path: Path) -> None:
+    side = one("*M2/4", "2c", "=", "12d", "=", "2e", "=", "2f")
+    path = tmp_path / "x.mid"
+    path.write_bytes(midi_write.encode(side))
+    assert [m.onset for m in midi_read.read(path).measures] == [0, 2, Fraction(7, 3), Fraction(13, 3)]
+
+
 def test_a_time_signature_may_cut_a_measure_short(tmp_path: Path) -> None:
     path = tmp_path / "x.mid"
     path.write_bytes(
