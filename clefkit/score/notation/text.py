@@ -7,8 +7,9 @@ neural networks", ISMIR 2019 (words, characters), and by A. Ríos-Vila et al., "
 (lines).
 
 Both sides are written anew by our own writer, so what counts is what the score says, not how a file spells it: parts,
-staves, clefs, signatures, bar lines with numbers and repeats, notes, rests, ties, slurs, articulations, ornaments, the
-order of playing. Names, titles, words, dynamics, tempos and pedals are left out; our scores know no beams or stems.
+staves, clefs, signatures, bar lines with repeats, notes, rests, ties, slurs, articulations, ornaments, the order of
+playing. Names, titles, words, dynamics, tempos, pedals and the numbers of measures are left out, which who writes a
+repeat out counts otherwise; our scores know no beams or stems.
 `verbatim` takes files as they are but for comments, which no reader of music needs.
 """
 
@@ -49,12 +50,14 @@ def _rate(reference: Sequence[Hashable], estimate: Sequence[Hashable]) -> float 
 
 def written(score: Score) -> str:
     """The **kern text of what is compared of a score."""
-    parts = [replace(part, name="", abbreviation="", program=0) for part in score.parts]
-    return kern_write.text(
-        replace(
-            score, parts=parts, title="", composer="", texts=[], tempos=[], dynamics=[], wedges=[], pedals=[], swings=[]
-        )
+    bare = replace(
+        score,
+        parts=[replace(part, name="", abbreviation="", program=0) for part in score.parts],
+        measures=[replace(measure, number="") for measure in score.measures],
+        title="",
+        composer="",
     )
+    return kern_write.text(replace(bare, texts=[], tempos=[], dynamics=[], wedges=[], pedals=[], swings=[]))
 
 
 def verbatim(path: Path) -> str:
