@@ -27,7 +27,7 @@ __all__ = ["Chord", "Hierarchy", "Key", "Music", "Note", "Scores", "aligned", "p
 
 ALIGNED = Tolerance(onset=50, duration=100, edge=50)
 UNALIGNED = Tolerance(onset=0, duration=20, edge=20)
-MOST_PAIRS = 100_000_000
+MOST_PAIRS = 400_000_000  # of chords: two minutes, 430 MB
 MOST_CELLS = 400_000
 MOST_NOTES_MOVED = 20_000_000
 
@@ -84,7 +84,7 @@ def unaligned(reference: Music, estimate: Music, most: int = 1000) -> tuple[Scor
         return NOTHING, False
     sides = mv2h_times.piece(reference), mv2h_times.piece(estimate)
     if len(sides[0].chords) * len(sides[1].chords) > MOST_PAIRS:
-        raise InputError("the music is too long to be aligned: cut both sides into pieces")
+        raise InputError("the music is too long to be aligned: score it in movements")
     most = min(most, MOST_NOTES_MOVED // (len(estimate.notes) + len(estimate.tatums)))
     table = mv2h_paths.table(sides[0].chords, sides[1].chords)
     cells = mv2h_paths.on_best_paths(table, MOST_CELLS)
