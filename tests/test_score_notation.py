@@ -230,6 +230,17 @@ def test_a_note_on_the_other_staff() -> None:
     assert found["mv2h_voice"] < 1.0
 
 
+def test_staves_belong_together_by_their_order() -> None:
+    song = table("**kern  **kern  **kern\n*part2  *part2  *part1\n*staff3  *staff2  *staff1\n*M4/4  *M4/4  *M4/4\n"
+                 "4C  4c  4ccc\n4D  4d  4ddd\n4E  4e  4eee\n4F  4f  4fff\n*-  *-  *-")  # fmt: skip
+    piano = replace(song, notes=[note for note in song.notes if note.part == 1])
+    assert aligned(song, piano)["staff_accuracy"] == aligned(piano, song)["staff_accuracy"] == 1.0
+    above = replace(song, notes=[replace(note, part=1, staff=max(note.staff, 1)) for note in song.notes])
+    assert aligned(song, above)["staff_accuracy"] == aligned(above, song)["staff_accuracy"] == pytest.approx(2 / 3)
+    crossed = replace(piano, notes=[replace(note, staff=3 - note.staff) for note in piano.notes])
+    assert aligned(piano, crossed)["staff_accuracy"] == 0.0
+
+
 def test_a_hand_may_be_a_part() -> None:
     side = table(PIANO)
     hands = table(PIANO.replace("*part1  *part1", "*part2  *part1"))

@@ -2,8 +2,9 @@
 
 The numbers are those of the reference implementation in Java (github.com/apmcleod/MV2H, MIT licence, 2.2 and later) to
 the last digit in `aligned`, with what looks like its mistakes: the modules `mv2h_*` say what they are, where they
-happen. So are those of `unaligned` where all alignments were looked at, but for two mistakes of one or the other
-version (`mv2h_times`) that would make music unlike itself.
+happen. One of them: music in which no note leads to another, a single chord, has a voice of 0 even against itself, and
+so an MV2H of 0.8. So are those of `unaligned` where all alignments were looked at, but for two mistakes of one or the
+other version (`mv2h_times`) that would make music unlike itself.
 
 Java looks at all best alignments, which may take for ever. Where there are more than 1,000 we look at a choice: of 40
 excerpts of 300 notes with 8 to 2,000 best alignments the choice, of 200 at most, had the best MV2H in all.
