@@ -207,6 +207,6 @@ def test_absurd_music_is_refused(compare: Callable[[Music, Music], object], note
 
 
 def test_what_is_too_long_to_be_aligned_is_refused() -> None:
-    long = Music([Note(60, 200 * place, 200 * place, 200 * place + 100, 0) for place in range(10_001)])
+    long = Music([Note(60, 200 * place, 200 * place, 200 * place + 100, 0) for place in range(20_001)])
     with pytest.raises(InputError, match="too long to be aligned"):
         unaligned(long, long)

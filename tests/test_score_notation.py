@@ -195,6 +195,8 @@ def test_repeats_are_played_unless_signs_are_compared() -> None:
     assert signs.measures[-1].onset < out.measures[-1].onset
     assert aligned(signs, out)["mv2h"] == 1.0
     assert kind.compare(signs, out, "played")["kern_wer"] == 0.0
+    once = replace(out, keys=out.keys[:1], clefs=out.clefs[:2])
+    assert kind.compare(signs, once, "played")["kern_cer"] == 0.0
     assert kind.compare(signs, out, "written")["kern_wer"] > 0.0
     assert kind.compare(signs, out, "written")["mv2h_multi_pitch"] < 1.0
 
@@ -226,6 +228,17 @@ def test_a_note_on_the_other_staff() -> None:
     found = aligned(side, edited(side, low, staff=1))
     assert found["staff_accuracy"] == pytest.approx(14 / 15)
     assert found["mv2h_voice"] < 1.0
+
+
+def test_staves_belong_together_by_their_order() -> None:
+    song = table("**kern  **kern  **kern\n*part2  *part2  *part1\n*staff3  *staff2  *staff1\n*M4/4  *M4/4  *M4/4\n"
+                 "4C  4c  4ccc\n4D  4d  4ddd\n4E  4e  4eee\n4F  4f  4fff\n*-  *-  *-")  # fmt: skip
+    piano = replace(song, notes=[note for note in song.notes if note.part == 1])
+    assert aligned(song, piano)["staff_accuracy"] == aligned(piano, song)["staff_accuracy"] == 1.0
+    above = replace(song, notes=[replace(note, part=1, staff=max(note.staff, 1)) for note in song.notes])
+    assert aligned(song, above)["staff_accuracy"] == aligned(above, song)["staff_accuracy"] == pytest.approx(2 / 3)
+    crossed = replace(piano, notes=[replace(note, staff=3 - note.staff) for note in piano.notes])
+    assert aligned(piano, crossed)["staff_accuracy"] == 0.0
 
 
 def test_a_hand_may_be_a_part() -> None:
@@ -310,10 +323,11 @@ def test_rates_are_edits_for_each_token(reference: list[str], estimate: list[str
     assert found["kern_cer"] == pytest.approx(edits(*letters) / len(letters[0]))
 
 
-def test_names_words_and_dynamics_are_no_kern_errors() -> None:
+def test_names_numbers_words_and_dynamics_are_no_kern_errors() -> None:
     side = notation.read(DEMO)
     parts = [replace(part, name="", program=3) for part in side.parts]
-    bare = replace(side, parts=parts, title="", texts=[], dynamics=[], wedges=[], tempos=[])
+    counted = [replace(measure, number=str(measure.index + 7)) for measure in side.measures]
+    bare = replace(side, parts=parts, measures=counted, title="", texts=[], dynamics=[], wedges=[], tempos=[])
     assert kern_write.text(bare) != kern_write.text(side)
     assert text.written(bare) == text.written(side)
     assert not [line for line in text.written(side).splitlines() if line.startswith("!")]
@@ -384,6 +398,27 @@ def test_midi_with_a_pickup_as_notation_programs_write_it(tmp_path: Path) -> Non
     ]  # fmt: skip
     assert side.keys == [Key(Fraction(0), -3, "minor"), Key(Fraction(4), 2, "major")]
     assert list(music.music(side).hierarchies) == [mv2h.Hierarchy(3, 2, 1, 2, 0)]
+
+
+def test_bar_lines_of_midi_are_those_of_the_score(tmp_path: Path) -> None:
+    """A pickup, a bar that a repeat cuts, a last bar that the pickup makes whole; one that is just too short."""
+    bars = "8c", "2c", "4.d", "8e", "2f", "4g", "2a", "4.b"
+    side = one("*M2/4", *"\n=\n".join(bars).split("\n"))
+    side.measures[0].implicit = True
+    path = tmp_path / "x.mid"
+    path.write_bytes(midi_write.encode(side))
+    again = midi_read.read(path)
+    assert [(m.onset, m.length) for m in again.measures] == [(m.onset, m.length) for m in side.measures]
+    assert [m.time for m in again.measures] == [(2, 4)] * 5 + [(1, 4)] + [(2, 4)] * 2
+    assert aligned(side, again)["mv2h_meter"] == 1.0
+    assert music.music(again).hierarchies[0] == mv2h.Hierarchy(2, 2, 1, 1, 0)
+
+
+def test_bars_that_midi_has_no_name_for_keep_the_next_bar_line(tmp_path: Path) -> None:
+    side = one("*M2/4", "2c", "=", "12d", "=", "2e", "=", "2f")
+    path = tmp_path / "x.mid"
+    path.write_bytes(midi_write.encode(side))
+    assert [m.onset for m in midi_read.read(path).measures] == [0, 2, Fraction(7, 3), Fraction(13, 3)]
 
 
 def test_a_time_signature_may_cut_a_measure_short(tmp_path: Path) -> None:

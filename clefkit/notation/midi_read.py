@@ -3,7 +3,8 @@
 Nothing is quantised: onsets and durations are the file's ticks as exact fractions of a quarter, and tempo changes stay.
 Each (track, channel, program) is a part of one staff and one voice; MIDI has no letters of pitches (`step` is ""), no
 rests, no repeats. Measures follow the time signatures up to the one in which the last note ends. Notation programs
-write a pickup as one bar of a time signature of its own; here it is a pickup of the one that follows.
+write time signatures of their own for a pickup, for the last bar that it makes whole, and for the two parts of a bar
+that a repeat sign cuts; here these are measures of the time signature around them.
 """
 
 from __future__ import annotations
@@ -64,14 +65,26 @@ def _measures(tracks: list[Track], clock: Clock, end: Fraction) -> list[Measure]
         time = changes.get(tick, time)
         if found:
             found[-1].length = onset - found[-1].onset
-        found.append(Measure(str(len(found) + 1), len(found), onset, Fraction(4 * time[0], time[1]), time))
-    if (
-        len(found) > 1
-        and found[0].time != found[1].time
-        and found[0].length < Fraction(4 * found[1].time[0], found[1].time[1])
-    ):
-        found[0].time, found[0].implicit = found[1].time, True
+        found.append(Measure(str(len(found) + 1), len(found), onset, _full(time), time))
+    _mend(found)
     return found
+
+
+def _mend(measures: list[Measure]) -> None:
+    """Give measures that are parts of a bar the time signature of the whole bar."""
+    if len(measures) > 1 and measures[0].time != measures[1].time and measures[0].length < _full(measures[1].time):
+        measures[0].time, measures[0].implicit = measures[1].time, True
+        before, last = measures[-2:]
+        if last.time != before.time and measures[0].length + last.length == _full(before.time):
+            last.time = before.time
+    for before, one, other, after in zip(measures, measures[1:], measures[2:], measures[3:], strict=False):
+        cut = before.time == after.time and before.time not in {one.time, other.time}
+        if cut and one.length + other.length == _full(before.time):
+            one.time, other.time, other.implicit = before.time, before.time, True
+
+
+def _full(time: tuple[int, int]) -> Fraction:
+    return Fraction(4 * time[0], time[1])
 
 
 def _notes(written: Notes, quarter: int, measures: list[Measure]) -> list[Note]:

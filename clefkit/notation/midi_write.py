@@ -19,11 +19,12 @@ from clefkit.errors import InputError
 from clefkit.midifile import KEY, META, METER, PORT, TEMPO
 from clefkit.notation import instruments
 from clefkit.notation.layout import Clock
-from clefkit.notation.model import Note, Score
+from clefkit.notation.model import Measure, Note, Score
 
 LEAST_TICKS, MOST_TICKS = 480, 27_720  # a quarter; the latter is divided by 1 to 12 and fits into 15 bits
 SUSTAIN = 64
 GRACE = 8  # so many grace notes to a quarter
+SHORTEST = 128  # the shortest note that a time signature counts
 SLOWEST = 2**24 - 1  # microseconds a quarter, in three bytes
 LEVELS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
 LEVEL = LEVELS["mf"]
@@ -134,13 +135,13 @@ def _pedal(score: Score, index: int, channel: int, clock: Clock, scale: int) -> 
 def _conductor(score: Score, clock: Clock, scale: int) -> list[Row]:
     """Tempo, time and key signatures."""
     rows: list[Row] = []
-    time = None
+    before = None
     for measure in score.measures:
-        power = measure.time[1].bit_length() - 1
-        if measure.time != time and measure.time[0] < 256 and measure.time[1] == 1 << power:
-            message = bytes([META, METER, 4, measure.time[0], power, 24, 8])
+        time = _time(measure)
+        if time is not None and time != before:
+            message = bytes([META, METER, 4, time[0], time[1].bit_length() - 1, 24, 8])
             rows.append((clock.tick(measure.onset) * scale, 0, message))
-        time = measure.time
+        before = time
     for key in score.keys:
         fifths = min(max(key.fifths, -7), 7)
         message = bytes([META, KEY, 2, fifths % 256, key.mode == "minor"])
@@ -149,6 +150,16 @@ def _conductor(score: Score, clock: Clock, scale: int) -> list[Row]:
         length = min(round(60_000_000 / tempo.quarters_per_minute), SLOWEST)
         rows.append((clock.tick(tempo.onset) * scale, 1, bytes([META, TEMPO, 3]) + length.to_bytes(3, "big")))
     return rows
+
+
+def _time(measure: Measure) -> tuple[int, int] | None:
+    """The time signature of a bar as long as the measure. None when MIDI can't say it."""
+    kind = measure.time[1]
+    while kind < SHORTEST and (measure.length * kind / 4).denominator > 1:
+        kind *= 2
+    count = measure.length * kind / 4
+    sayable = count.denominator == 1 and 0 < count < 256 and kind.bit_count() == 1
+    return (int(count), kind) if sayable else None
 
 
 def _delta_coded(rows: list[Row]) -> bytes:

@@ -13,6 +13,8 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
+import numpy as np
+
 from clefkit.notation.model import Note, Score
 from clefkit.score.notation.music import Held, held
 
@@ -119,14 +121,23 @@ def _spelling(matched: list[Pair]) -> float | None:
 
 
 def _staves(reference: Score, estimate: Score, matched: list[Pair]) -> float | None:
-    """The share of notes on the right staff, counted from the top of the score. None when a side has one staff."""
-    sides = [_places(score) for score in (reference, estimate)]
-    if min(map(len, sides)) < 2 or not matched:
+    """The share of notes on the right staff. None when a side has one staff.
+
+    Staves belong together by their order; where one side has more, those are left over that cost the fewest notes: a
+    song without the singer's staff still has a right and a left hand.
+    """
+    places = _places(reference), _places(estimate)
+    if min(map(len, places)) < 2 or not matched:
         return None
-    right = sum(
-        sides[0][one.note.part, one.note.staff] == sides[1][other.note.part, other.note.staff] for one, other in matched
-    )
-    return right / len(matched)
+    common = np.zeros([len(side) for side in places])
+    for pair in matched:
+        common[tuple(side[row.note.part, row.note.staff] for side, row in zip(places, pair, strict=True))] += 1
+    if len(places[0]) > len(places[1]):
+        common = common.T
+    best = np.zeros(common.shape[1] + 1)  # notes of the staves so far, by how many of the other side are looked at
+    for notes in common:
+        best = np.concatenate([[-np.inf], np.maximum.accumulate(best[:-1] + notes)])
+    return float(best[-1] / len(matched))
 
 
 def _places(score: Score) -> Places:

@@ -7,22 +7,25 @@ neural networks", ISMIR 2019 (words, characters), and by A. Ríos-Vila et al., "
 (lines).
 
 Both sides are written anew by our own writer, so what counts is what the score says, not how a file spells it: parts,
-staves, clefs, signatures, bar lines with numbers and repeats, notes, rests, ties, slurs, articulations, ornaments, the
-order of playing. Names, titles, words, dynamics, tempos and pedals are left out; our scores know no beams or stems.
+staves, clefs, signatures, bar lines with repeats, notes, rests, ties, slurs, articulations, ornaments, the order of
+playing. Names, titles, words, dynamics, tempos, pedals and the numbers of measures are left out, which who writes a
+repeat out counts otherwise, and a key or clef that holds already; our scores know no beams or stems.
 `verbatim` takes files as they are but for comments, which no reader of music needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from clefkit import notation
 from clefkit.errors import InputError
 from clefkit.notation import kern_write
-from clefkit.notation.model import Score
+from clefkit.notation.model import Clef, Key, Score
 
+Said = TypeVar("Said", Key, Clef)
 MOST_BYTES = 32 * 2**20
 MOST_WORK = 10**11  # length times length: some five seconds
 
@@ -49,12 +52,27 @@ def _rate(reference: Sequence[Hashable], estimate: Sequence[Hashable]) -> float 
 
 def written(score: Score) -> str:
     """The **kern text of what is compared of a score."""
-    parts = [replace(part, name="", abbreviation="", program=0) for part in score.parts]
-    return kern_write.text(
-        replace(
-            score, parts=parts, title="", composer="", texts=[], tempos=[], dynamics=[], wedges=[], pedals=[], swings=[]
-        )
+    bare = replace(
+        score,
+        parts=[replace(part, name="", abbreviation="", program=0) for part in score.parts],
+        measures=[replace(measure, number="") for measure in score.measures],
+        keys=_changes(score.keys, lambda _: 0),
+        clefs=_changes(score.clefs, lambda clef: (clef.part, clef.staff)),
+        title="",
+        composer="",
     )
+    return kern_write.text(replace(bare, texts=[], tempos=[], dynamics=[], wedges=[], pedals=[], swings=[]))
+
+
+def _changes(events: list[Said], owner: Callable[[Said], object]) -> list[Said]:
+    """The events without those that say again what holds, as they do wherever a repeat is written out."""
+    found: list[Said] = []
+    now: dict[object, object] = {}
+    for event in events:
+        if now.get(owner(event)) != event[1:]:
+            found.append(event)
+            now[owner(event)] = event[1:]
+    return found
 
 
 def verbatim(path: Path) -> str:
