@@ -64,7 +64,7 @@ class Product(NamedTuple):
 
 def beside(path: Path) -> Path:
     """Where the record of `path` is."""
-    return path.with_name(path.name + SUFFIX)
+    return Path(f"{path}{SUFFIX}")
 
 
 def load(record: Path) -> dict[str, Any]:
