@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -408,6 +410,72 @@ def test_reports_are_written_whole_or_not_at_all(sung: Path, shell: Shell) -> No
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert not list(sung.glob(".*"))
+
+
+def test_reports_go_through_links_and_into_pipes(sung: Path, shell: Shell) -> None:
+    (sung / "j.xml").symlink_to("reports/real.xml")
+    shell("clefkit score found/a.notes.mid --ref truth/a.mid --junit j.xml")
+    done = shell(
+        "mkfifo fifo; cat fifo > got.xml & clefkit score found/a.notes.mid --ref truth/a.mid --junit fifo; wait"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (sung / "fifo").is_fifo()
+    assert (sung / "j.xml").is_symlink()
+    assert cases(sung / "got.xml") == cases(sung / "reports" / "real.xml") == {"found/a.notes.mid": ""}
+
+
+def test_a_report_that_can_not_be_written_costs_nothing_else(sung: Path, shell: Shell) -> None:
+    (sung / "taken").touch()
+    done = shell(
+        "clefkit score found/*.mid --ref truth --subset --junit taken/j.xml --plot taken --summary --min note_f1=.9"
+        " --baseline b.json --update-baseline"
+    )
+    assert done.returncode == 1
+    assert [line.split(" ", 2)[2] for line in done.stderr.splitlines()] == [
+        "taken/a.notes.svg: can't be written (file exists)",
+        "taken/b.notes.svg: can't be written (file exists)",
+        "taken/j.xml: can't be written (file exists)",
+        "taken/index.html: can't be written (file exists)",
+        "the mean note_f1 is 0.75, below 0.9",
+    ]
+    assert "note_f1\t2\t0\t0.750" in done.stdout
+    assert len(json.loads((sung / "b.json").read_text())["files"]) == 2
+
+
+def test_a_gate_is_judged_whoever_stops_reading(sung: Path, shell: Shell) -> None:
+    shell("for k in $(seq 100); do cp found/b.notes.mid found/b.$k.notes.mid; done")
+    score = "clefkit score found/b.*.mid --ref truth --subset --json"
+    assert shell(f"{score} | head -n 1 > /dev/null").returncode == 0
+    done = shell(f"{score} --min note_f1=.9 --junit j.xml | head -n 1 > /dev/null")
+    assert done.returncode == 1
+    assert done.stderr == "clefkit score: the mean note_f1 is 0.5, below 0.9\n"
+    assert len(cases(sung / "j.xml")) == 102
+
+
+def test_two_runs_may_write_the_same_reports(sung: Path, shell: Shell) -> None:
+    line = "clefkit score found/*.mid --ref truth --subset --junit j.xml --plot rolls"
+    done = shell(f"({line} & {line} & {line} & wait)")
+    assert done.stderr == ""
+    assert len(cases(sung / "j.xml")) == 2
+    assert not list(sung.rglob(".*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_any_name_goes_into_every_report_and_comes_back(sung: Path, shell: Shell) -> None:
+    names = [b"bad\xff", "ü".encode(), b"new\nline", b"tab\there", b"-dash", b"[bold]:smile:", b"esc\x1b[31m", b'q"&<']
+    for name in names:
+        (sung / "found" / os.fsdecode(name + b".notes.mid")).write_bytes((sung / "found/a.notes.mid").read_bytes())
+    score = "cd found; rm -f [ab].notes.mid; printf '%s\\0' * | clefkit score -0 --ref ../truth/a.mid"
+    written = "--update-baseline --junit ../j.xml --plot ../rolls > ../out"
+    assert shell(f"{score} --baseline ../b.json {written}").returncode == 0
+    done = shell(f"{score} --baseline ../b.json --json")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sorted(os.fsencode(json.loads(line)["file"]) for line in lines) == sorted(
+        name + b".notes.mid" for name in names
+    )
+    assert len(cases(sung / "j.xml")) == len(names)
+    assert len(list((sung / "rolls").glob("*.svg"))) == len(names)
 
 
 def test_kinds_are_not_mixed(sung: Path, shell: Shell) -> None:

@@ -62,6 +62,11 @@ class Judge:
         updated = self.wishes.update and self.wishes.before is not None and not self.wishes.before.exists()
         self.before = None if self.wishes.before is None or updated else baseline.read(self.wishes.before)
 
+    @property
+    def decides(self) -> bool:
+        wishes = self.wishes
+        return bool(self.gate != Gate() or wishes.before or wishes.report or wishes.plot)
+
     def together(self, path: str) -> str:
         """Stems of one mixture: those made from one file, or else those of one folder (and name, up to a dot)."""
         if self.wishes.kind not in {None, "separation"}:
