@@ -69,12 +69,12 @@ class Judge:
 
     def together(self, path: str) -> str:
         """Stems of one mixture: those made from one file, or else those of one folder (and name, up to a dot)."""
-        if self.wishes.kind not in {None, "separation"}:
+        place = Path(path)
+        if self.wishes.kind not in {None, "separation"} or place.suffix.lower() not in kinds.SOUND:
             return ""
-        place, made = Path(path), record.load(record.beside(Path(path)))
-        origin = made.get("from")
-        if made.get("stage") == "separate" and isinstance(origin, dict):
-            return f"{place.parent}\n{origin.get('sha256')}"
+        made = record.load(record.beside(place))
+        if made.get("stage") == "separate" and "from" in made:
+            return f"{place.parent}\n{made['from']['sha256']}"
         if self.wishes.kind is None:
             return ""
         return f"{place.parent}\n{place.stem.rpartition('.')[0] and place.stem.partition('.')[0]}"
