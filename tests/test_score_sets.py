@@ -187,7 +187,7 @@ def compared(before: dict[str, float], now: dict[str, float], *tolerances: str) 
     first = baseline.Baseline(
         "notes", "mirex", ["note_f1"], {name: {"note_f1": value} for name, value in before.items()}
     )
-    rows = {name: {"file": name, "protocol": "mirex", "note_f1": value} for name, value in now.items()}
+    rows = {name: {"file": name, "kind": "notes", "protocol": "mirex", "note_f1": value} for name, value in now.items()}
     return baseline.compare(first, rows, baseline.tolerances(tolerances))
 
 
@@ -228,8 +228,10 @@ def test_another_protocol_is_not_compared() -> None:
     first = baseline.Baseline("notes", "mt3", ["note_f1"], {"a": {"note_f1": 0.1}})
     found = baseline.compare(first, {"a": row("a", 0.9)}, baseline.tolerances(()))
     assert told(found) == [
-        "the baseline was measured by another protocol than now: --update-baseline, when that is meant"
+        "the baseline is of the protocol mt3, not mirex: --update-baseline, when that is meant",
     ]
+    found = baseline.compare(first._replace(kind="beats"), {"a": row("a", 0.9)}, baseline.tolerances(()))
+    assert told(found) == ["the baseline is of the kind beats, not notes: --update-baseline, when that is meant"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": 1}', "[" * 100_000, '{"files": []}'])
@@ -240,6 +242,33 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
         baseline.read(path)
     with pytest.raises(UsageError, match="no such baseline"):
         baseline.read(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("measures", [], "judges nothing"),
+        ("files", {}, "judges nothing"),
+        ("measures", ["loveliness"], "judges 'loveliness', which is none"),
+        ("measures", ["note_f1", "drum_f1"], "judges 'drum_f1', which no file of it has"),
+        ("files", {"a": {"note_f1": float("nan")}}, "not a baseline"),
+        ("files", {"a": {"note_f1": 1e999}}, "not a baseline"),
+        ("files", {"a": {"note_f1": "1"}}, "not a baseline"),
+    ],
+)
+def test_a_baseline_that_would_judge_nothing_is_refused(tmp_path: Path, key: str, value: Any, message: str) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(baseline.text({"a": {"kind": "notes", "protocol": "mirex", "note_f1": 1.0}}, None))
+    assert baseline.read(path).files == {"a": {"note_f1": 1.0}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(UsageError, match=message):
+        baseline.read(path)
+
+
+@pytest.mark.parametrize("text", ["-1", "note_f1=-1", "much", "note_f1=much", "nan", "note_f1=nan", "loveliness=1"])
+def test_a_tolerance_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        baseline.tolerances([text])
 
 
 # the program

@@ -12,7 +12,7 @@ from clefkit.errors import UsageError
 from clefkit.record import Source
 from clefkit.score import baseline, junit, kinds, reference, sets
 from clefkit.score.gate import Check, Gate
-from clefkit.score.totals import Total, summary
+from clefkit.score.totals import Total, means, summary
 from clefkit.verdict import Row, Rows, Verdict
 
 MOST_NAMED = 5
@@ -145,8 +145,7 @@ class Judge:
 
     def _last(self, missing: dict[str, str]) -> Row:
         absent = self._absent(missing)
-        means = {name: total.mean for name, total in summary(self.rows, absent).items()}
-        return {"file": f"mean of {len(self.rows) + absent}", **means}
+        return {"file": f"mean of {len(self.rows) + absent}", **means(self.rows, absent)}
 
     def _absent(self, missing: dict[str, str]) -> int:
         return max(len(missing), (self.gate.expect or 0) - len(self.rows))
