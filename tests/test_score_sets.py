@@ -507,6 +507,38 @@ def test_any_name_goes_into_every_report_and_comes_back(sung: Path, shell: Shell
     assert len(list((sung / "rolls").glob("*.svg"))) == len(names)
 
 
+def test_rolls_of_the_same_name_get_numbers(sung: Path, shell: Shell) -> None:
+    for name in ("x/song", "y/song", "z/Song", "z/song-2"):
+        (sung / name).parent.mkdir(exist_ok=True)
+        (sung / f"{name}.mid").write_bytes((sung / "truth/a.mid").read_bytes())
+    done = shell("clefkit score [xyz]/*.mid --ref truth/a.mid --plot rolls")
+    assert (done.returncode, done.stderr) == (0, "")
+    rolls = {path.name for path in (sung / "rolls").glob("*.svg")}
+    assert rolls == {"song.svg", "song-2.svg", "Song-3.svg", "song-2-2.svg"}
+    page = (sung / "rolls" / "index.html").read_text(encoding="utf-8")
+    assert all(f'src="./{name}"' in page for name in rolls)
+
+
+def test_a_field_that_no_record_has_is_told(sung: Path, shell: Shell) -> None:
+    done = shell("clefkit score found/*.mid --ref truth --subset --by nonsense")
+    assert done.returncode == 0
+    assert done.stderr == "clefkit score: no record of a file, nor of what it was made from, has a field 'nonsense'\n"
+    assert done.stdout.splitlines()[1].startswith("unknown\tnote_precision\t2\t")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--ref nowhere", "--ref nowhere: no such file or folder"),
+        ("--ref truth --tolerance .1", "--tolerance: say of which baseline with --baseline"),
+        ("--ref truth --update-baseline", "--update-baseline: say of which baseline with --baseline"),
+    ],
+)
+def test_options_that_can_not_be_meant_are_refused(sung: Path, shell: Shell, options: str, message: str) -> None:
+    done = shell(f"clefkit score found/*.mid {options}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"clefkit score: {message}\n")
+
+
 def test_kinds_are_not_mixed(sung: Path, shell: Shell) -> None:
     assert shell("clefkit score found/a.notes.mid --as songs").returncode == 2
     assert shell("clefkit score found/a.notes.mid --protocol olympic").returncode == 2
