@@ -156,21 +156,36 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, message: str)
         sets.pairs(tmp_path / "none.csv")
 
 
+FIELDS = ("preset", "preset.level", "font", "instrument", "seed", "human")
+
+
 def test_fields_are_found_along_the_records(tmp_path: Path) -> None:
     parts = [{"timbre": {"preset": "Violin", "font": "F"}}, {"timbre": {"preset": "Piano", "font": "F"}}]
-    first = kept(tmp_path / "x.wav", {"stage": "render", "seed": 3, "parts": parts})
+    first = kept(tmp_path / "x.wav", {"stage": "render", "seed": 3, "parts": parts, "options": {"human": 0.5}})
     second = kept(tmp_path / "x.hall.wav", {"from": first, "seed": 7, "preset": {"name": "hall", "level": 3}})
     third = kept(tmp_path / "x.hall.notes.mid", {"from": second, "checkpoint": {"name": "notes-1"}})
     source = Source(tmp_path / "x.hall.notes.mid", record.load(tmp_path / "x.hall.notes.mid.json"), third["sha256"])
-    found = {field: sets.values(source, field) for field in ("preset", "preset.level", "font", "instrument", "seed")}
+    found = {field: sets.values(source, field) for field in FIELDS}
     assert found == {
         "preset": ["hall"],
         "preset.level": ["3"],
         "font": ["F"],
         "instrument": ["Piano", "Violin"],
         "seed": ["7"],
+        "human": ["0.5"],
     }
     assert (sets.values(source, "checkpoint"), sets.values(source, "colour")) == (["notes-1"], ["unknown"])
+    assert (sets.values(source, "model"), sets.values(source, "render.seed")) == (["notes-1"], ["3"])
+
+
+def test_a_choice_that_was_not_drawn_is_no_value(tmp_path: Path) -> None:
+    options = {"presets": [{"name": "hall", "effect": [{"room": ["a", "b"]}]}, {"name": "dry"}], "label": "x"}
+    drawn = {"a": [{"kind": "room", "room": "a"}], "none": [{"kind": "noise"}]}
+    for name, effects in drawn.items():
+        kept(tmp_path / name, {"stage": "augment", "options": options, "preset": {"name": name, "drawn": effects}})
+    found = [sets.values(record.source(tmp_path / name), "room") for name in drawn]
+    assert found == [["a"], ["unknown"]]
+    assert sets.values(record.source(tmp_path / "a"), "label") == ["x"]
 
 
 def kept(path: Path, facts: dict[str, Any]) -> dict[str, str]:
