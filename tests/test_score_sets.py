@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -552,6 +554,20 @@ def test_a_field_that_no_record_has_is_told(sung: Path, shell: Shell) -> None:
 def test_options_that_can_not_be_meant_are_refused(sung: Path, shell: Shell, options: str, message: str) -> None:
     done = shell(f"clefkit score found/*.mid {options}")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"clefkit score: {message}\n")
+
+
+@pytest.mark.skipif(not shutil.which("script"), reason="needs a terminal")
+def test_a_terminal_of_80_columns_shows_names_as_they_are_and_all_columns(sung: Path, shell: Shell) -> None:
+    (sung / "[bold]:smile:\x1b[31m.mid").write_bytes((sung / "truth/a.mid").read_bytes())
+    line = "stty cols 80; clefkit score [[]*.mid --ref truth/a.mid --protocol maestro-sustain 2> err"
+    drawn = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shell(f"script -qec '{line}' /dev/null").stdout).replace("\r", "")
+    lines = drawn.splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = " ".join(lines[: next(number for number, each in enumerate(lines) if "───" in each)]).split()
+    assert {"file", "precision", "recall", "frame", "protocol"} <= set(heads)
+    assert "drum" not in heads  # no file has any
+    column = [each.split()[0] for each in lines if each.strip() and "───" not in each]
+    assert "".join(column[column.index("file") + 1 :]).startswith(r"[bold]:smile:\x1b[31m.mid")
 
 
 def test_kinds_are_not_mixed(sung: Path, shell: Shell) -> None:
