@@ -12,6 +12,8 @@ from pathlib import Path
 from clefkit.errors import UsageError
 from clefkit.work import Item
 
+LONGEST = 16 * 2**20  # bytes of a line on stdin
+
 
 class Arrivals:
     """Paths in the order given. Two that would make one output name are refused: at once when both are on the command
@@ -59,6 +61,8 @@ class Arrivals:
         """Read what stdin has. A last line without an end counts as well."""
         data = os.read(self.fileno(), 1 << 16)
         self.ended = not data
+        if len(self._rest) > LONGEST:
+            raise UsageError(f"stdin holds no paths: no line ends within {LONGEST // 2**20} MiB")
         *lines, self._rest = (self._rest + data).split(b"\0" if self.null else b"\n")
         if self.ended:
             lines.append(self._rest)
@@ -72,11 +76,11 @@ class Arrivals:
         if common:
             return self._group(common)
         path = self.here.popleft()
-        folder = self._folder(path)
-        if self.enter and folder not in self.folders:
+        folder, problem = self._folder(path), self._problem(path)
+        if self.enter and not problem and folder not in self.folders:
             self.folders.add(folder)
             self.enter(folder)
-        return Item(path, self._problem(path))
+        return Item(path, problem)
 
     def _group(self, common: str) -> Item | None:
         assert self.together is not None
@@ -92,6 +96,8 @@ class Arrivals:
     def _problem(self, path: str) -> str:
         if "\n" in path and not self.null:
             return "a name with a newline needs --null"
+        if "\0" in path:
+            return "no name of a file, for it holds a NUL: say --null where paths end in one"
         if self.enter is None:
             return ""
         other = self._claimed.setdefault((self._folder(path).absolute(), Path(path).stem), path)
@@ -105,6 +111,7 @@ def _path(line: str) -> str:
     if not line.startswith("{"):
         return line
     try:
-        return str(json.loads(line)["path"])
-    except (ValueError, KeyError, TypeError):
+        path = json.loads(line)["path"]
+        return path if path and os.fsencode(path) else line
+    except (ValueError, KeyError, TypeError, RecursionError):
         return line

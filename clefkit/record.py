@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 SUFFIX = ".json"
+MOST_BYTES = 64 * 2**20
+LINKS = ("from", "reference")  # what names a file and its hash
 ROW = re.compile(r"\[\n *([^\[\]{}]*?)\n *\]")
 LINE_END = re.compile(r"\n *")
 
@@ -41,7 +43,7 @@ class Source(NamedTuple):
         named = self.record.get("reference")
         if not named:
             return None
-        path = self.path.parent / str(named["file"])
+        path = self.path.parent / named["file"]
         if not path.is_file() or sha256(path) != named["sha256"]:
             raise InputError(f"its reference {named['file']} is missing or was edited since")
         return Path(path)
@@ -64,16 +66,24 @@ class Product(NamedTuple):
 
 def beside(path: Path) -> Path:
     """Where the record of `path` is."""
-    return path.with_name(path.name + SUFFIX)
+    return Path(f"{path}{SUFFIX}")
 
 
 def load(record: Path) -> dict[str, Any]:
-    """A record as written, {} when there is none or it can't be read."""
+    """A record as written, but for links to other files that are none. {} when there is none or it can't be read."""
     try:
+        if not record.is_file() or record.stat().st_size > MOST_BYTES:
+            return {}
         data = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return data if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        return {}
+    return {key: value for key, value in data.items() if key not in LINKS or _names_a_file(value)}
+
+
+def _names_a_file(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("file"), str) and isinstance(value.get("sha256"), str)
 
 
 def source(path: Path) -> Source:

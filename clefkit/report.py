@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-LEAST_WIDTH = 16  # what a column of words keeps when the terminal is narrow
-WIDEST_HEAD = 7  # longer heads over numbers are folded
+LEAST_WIDTH = 10  # what a column of words keeps when the terminal is narrow
+CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but for the end of a line
 
 
 class Reporter:
@@ -52,9 +53,12 @@ class Reporter:
             self.progress.refresh()
 
     def error(self, text: str) -> None:
-        """One line on stderr."""
+        """One line on stderr, or several with a traceback."""
+        text = _shown(text)
         if self.progress:
-            self.progress.console.print(f"clefkit {self.name}: {text}", markup=False, highlight=False, soft_wrap=True)
+            self.progress.console.print(
+                f"clefkit {self.name}: {text}", markup=False, emoji=False, highlight=False, soft_wrap=True
+            )
         else:
             print(f"clefkit {self.name}: {text}", file=sys.stderr, flush=True)
 
@@ -67,7 +71,7 @@ class Reporter:
 def path(name: str, record: dict[str, Any], *, as_json: bool, null: bool) -> None:
     """A finished file, on stdout at once: the next program may be waiting for it."""
     name = f"./{name}" if name.startswith("-") else name  # or xargs would take it for an option
-    text = json.dumps({"path": name, **record}, ensure_ascii=False) if as_json else name
+    text = _json({"path": name, **record}) if as_json else name
     sys.stdout.buffer.write(os.fsencode(text) + (b"\0" if null and not as_json else b"\n"))
     sys.stdout.buffer.flush()
 
@@ -90,7 +94,7 @@ class Table:
         if self.drawn:
             self.findings.append({column: finding.get(column, "") for column in self.columns})
         elif self.form == "json":
-            self._line(json.dumps(finding, ensure_ascii=False))
+            self._line(_json(finding))
         else:
             if not self.begun:
                 self._line(self._joined(self.columns))
@@ -98,29 +102,31 @@ class Table:
             self._line(self._joined(self._cells(finding)))
 
     def end(self, last: dict[str, Any]) -> None:
-        """Draw the table with a last row, such as the mean; a pipe gets no such row."""
+        """Draw the table, without empty columns, and a last row, such as the mean; a pipe gets no such row."""
         if not self.drawn or not self.findings:
             return
         from rich import box
         from rich.console import Console
         from rich.table import Table as Drawn
 
-        rows = [self._cells(finding) for finding in self.findings]
+        self.columns = [each for each in self.columns if any(row[each] not in {"", None} for row in self.findings)]
+        rows = [list(map(_shown, self._cells(finding))) for finding in self.findings]
         table = Drawn(box=box.SIMPLE_HEAD, show_footer=bool(last), padding=(0, 1, 0, 0))
         for index, (column, cell) in enumerate(zip(self.columns, self._cells(last), strict=True)):
             number = any(isinstance(finding[column], int | float) for finding in self.findings)
-            width = max(len(row[index]) for row in rows)
+            width = max(len(cell), *(len(row[index]) for row in rows))
+            words = column.split("_")
             table.add_column(
-                column.replace("_", " "),
+                " ".join(words),
                 footer=cell,
                 justify="right" if number else "left",
                 overflow="fold",
                 min_width=width if number else min(LEAST_WIDTH, width),
-                max_width=max(width, WIDEST_HEAD) if number else None,
+                max_width=max(width, *map(len, words)) if number else None,
             )
         for row in rows:
             table.add_row(*row)
-        Console(file=self.to).print(table)
+        Console(file=self.to, markup=False, emoji=False).print(table)
 
     def _cells(self, finding: dict[str, Any]) -> list[str]:
         plain = str if self.form == "csv" else _cell
@@ -146,10 +152,21 @@ def table(columns: Sequence[str], rows: list[dict[str, Any]], form: str, to: Tex
     table.end({})
 
 
+def _json(data: dict[str, Any]) -> str:
+    """Bytes of names that are no UTF-8 are escaped: JSON must be UTF-8."""
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return str(value).replace("\t", " ").replace("\n", " ")
+
+
+def _shown(text: str) -> str:
+    """Text for a terminal: what names hold of control characters, and of bytes that are no UTF-8, is escaped."""
+    text = CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def line(text: str) -> None:

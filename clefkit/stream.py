@@ -145,26 +145,51 @@ def measure(stage: str, paths: list[str] | None, common: Common, judge: Judge, *
                 failed = True
                 judge.fail(outcome.path, outcome.error)
                 continue
-            writing.replace(judge.add(outcome.finding))
+            failed |= not _written(judge.add(outcome.finding), reporter)
             table = table or report.Table(judge.columns(outcome.finding, all_of_them=common.csv), common.form)
-            table.add(outcome.finding)
-    raise typer.Exit(_tell(judge.verdict(), table, reporter, common.form) or int(failed))
+            with _to_the_end(judge):
+                table.add(outcome.finding)
+    verdict = judge.verdict()
+    failed |= not _written(verdict.files, reporter)
+    with _to_the_end(judge):
+        if table:
+            table.end(verdict.last)
+        for columns, found in verdict.tables:
+            report.table(columns, found, common.form)
+    _tell(verdict, reporter)
+    raise typer.Exit(int(failed or bool(verdict.complaints)))
 
 
-def _tell(verdict: Verdict, table: report.Table | None, reporter: report.Reporter, form: str) -> int:
-    """Write and print what the judge says. Returns the exit status."""
-    writing.replace(verdict.files)
-    if table:
-        table.end(verdict.last)
-    for columns, found in verdict.tables:
-        report.table(columns, found, form)
+def _written(texts: dict[Path, str], reporter: report.Reporter) -> bool:
+    """Write reports. One that can't be written is told, and costs none of the others."""
+    done = True
+    for path, text in texts.items():
+        try:
+            writing.replace(path, text)
+        except ClefkitError as error:
+            reporter.error(str(error))
+            done = False
+    return done
+
+
+@contextmanager
+def _to_the_end(judge: Judge) -> Iterator[None]:
+    """When the next program stops reading, we stop, too, unless there is more to do than to print."""
+    try:
+        yield
+    except BrokenPipeError:
+        if not judge.decides:
+            raise
+        _close_stdout()
+
+
+def _tell(verdict: Verdict, reporter: report.Reporter) -> None:
     for complaint in verdict.complaints:
         reporter.error(complaint)
     if verdict.fell:
         report.table(*verdict.fell, "", to=sys.stderr)
     for note in verdict.notes:
         reporter.note(note)
-    return int(bool(verdict.complaints))
 
 
 def rows(found: list[dict[str, Any]], columns: Sequence[str], common: Common, *, failed: bool = False) -> NoReturn:

@@ -31,6 +31,11 @@ class Verdict(NamedTuple):
 
 
 class Judge(Protocol):
+    @property
+    def decides(self) -> bool:
+        """Does the exit status or a file depend on the findings? Then all are measured, whoever reads them."""
+        ...
+
     def together(self, path: str) -> str:
         """What neighbouring inputs have in common that are measured as one; "" for an input that stands alone."""
         ...

@@ -110,17 +110,31 @@ def part(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
 
 
-def replace(texts: dict[Path, str]) -> None:
-    """Write reports, which have no records: each whole or not at all, in place of what had its name."""
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = part(path)
-        try:
-            temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+def replace(path: Path, text: str) -> None:
+    """Write a report, which has no record: whole or not at all, in place of what had its name. A link stays a link; a
+    pipe or a device, such as /dev/stdout, is written to.
+
+    raises: InputError when that can't be done
+    """
+    data = text.encode("utf-8", "backslashreplace")  # bytes of names that are no UTF-8: so JSON stays JSON
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({(error.strerror or str(error)).lower()})") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.part")  # others may write this report at the same time
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sweep(folder: Path) -> None:

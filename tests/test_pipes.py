@@ -312,3 +312,26 @@ def test_wrong_command_lines_end_with_2(shell: Shell, line: str, expected: str) 
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_no_path_is_told(shell: Shell) -> None:
+    records = r'{"path": "a\u0000b"}\n{"path": null}\n{"path": "\ud800"}\n{"path": ""}\n[\n/\n.\n'
+    done = shell(f"printf '%s' '{records}' | sed 's/\\\\n/\\n/g' | clefkit score")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 7
+    assert "it holds a NUL: say --null" in done.stderr
+    assert "internal error" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "--null" in shell("printf 'a.mid\\0b.mid\\0' | clefkit score").stderr
+    endless = shell("head -c 40000000 /dev/zero | clefkit score")
+    assert endless.returncode == 2
+    assert endless.stderr == "clefkit score: stdin holds no paths: no line ends within 16 MiB\n"
+
+
+def test_no_name_speaks_to_the_terminal(shell: Shell) -> None:
+    done = shell("clefkit score $'red\\033[31m.mid' $'bad\\377.mid' '[b]:x:.mid'")
+    assert done.stderr.splitlines() == [
+        "clefkit score: red\\x1b[31m.mid: no such file",
+        "clefkit score: bad\\udcff.mid: no such file",
+        "clefkit score: [b]:x:.mid: no such file",
+    ]

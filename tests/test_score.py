@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,29 @@ def test_a_damaged_clock_is_told(tmp_path: Path, clock: dict[str, Any]) -> None:
     second = keep(tmp_path / "y.wav", {"from": first, "clock": clock})
     with pytest.raises(InputError, match="clock in the records"):
         score.measure(keep_estimate(tmp_path / "y.notes.jsonl", [1.0], second))
+
+
+@pytest.mark.parametrize("junk", [None, 5, "x", [], [1], {"file": 5}, {"file": ["x"], "sha256": 5}, {"file": "a\0b"}])
+@pytest.mark.parametrize("key", ["from", "reference", "stage", "clock"])
+def test_a_damaged_record_leads_nowhere(tmp_path: Path, key: str, junk: Any) -> None:
+    origin = keep(tmp_path / "x.wav", {"stage": "render", key: junk})
+    estimate = keep_estimate(tmp_path / "x.notes.jsonl", [1.0], origin)
+    with pytest.raises(InputError):
+        score.measure(estimate)
+    data = {**estimate.record, key: junk}
+    record.beside(estimate.path).write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError):
+        score.measure(record.source(estimate.path))
+
+
+def test_a_record_that_is_no_file_or_too_large_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.mid.json")
+    assert record.load(tmp_path / "x.mid.json") == {}
+    (tmp_path / "y.mid.json").write_text("[" * 100_000)
+    assert record.load(tmp_path / "y.mid.json") == {}
+    with (tmp_path / "z.mid.json").open("wb") as file:
+        file.truncate(2**33)
+    assert record.load(tmp_path / "z.mid.json") == {}
 
 
 def test_records_in_a_circle_end(tmp_path: Path) -> None:

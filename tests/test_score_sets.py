@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -154,21 +158,36 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, message: str)
         sets.pairs(tmp_path / "none.csv")
 
 
+FIELDS = ("preset", "preset.level", "font", "instrument", "seed", "human")
+
+
 def test_fields_are_found_along_the_records(tmp_path: Path) -> None:
     parts = [{"timbre": {"preset": "Violin", "font": "F"}}, {"timbre": {"preset": "Piano", "font": "F"}}]
-    first = kept(tmp_path / "x.wav", {"stage": "render", "seed": 3, "parts": parts})
+    first = kept(tmp_path / "x.wav", {"stage": "render", "seed": 3, "parts": parts, "options": {"human": 0.5}})
     second = kept(tmp_path / "x.hall.wav", {"from": first, "seed": 7, "preset": {"name": "hall", "level": 3}})
     third = kept(tmp_path / "x.hall.notes.mid", {"from": second, "checkpoint": {"name": "notes-1"}})
     source = Source(tmp_path / "x.hall.notes.mid", record.load(tmp_path / "x.hall.notes.mid.json"), third["sha256"])
-    found = {field: sets.values(source, field) for field in ("preset", "preset.level", "font", "instrument", "seed")}
+    found = {field: sets.values(source, field) for field in FIELDS}
     assert found == {
         "preset": ["hall"],
         "preset.level": ["3"],
         "font": ["F"],
         "instrument": ["Piano", "Violin"],
         "seed": ["7"],
+        "human": ["0.5"],
     }
     assert (sets.values(source, "checkpoint"), sets.values(source, "colour")) == (["notes-1"], ["unknown"])
+    assert (sets.values(source, "model"), sets.values(source, "render.seed")) == (["notes-1"], ["3"])
+
+
+def test_a_choice_that_was_not_drawn_is_no_value(tmp_path: Path) -> None:
+    options = {"presets": [{"name": "hall", "effect": [{"room": ["a", "b"]}]}, {"name": "dry"}], "label": "x"}
+    drawn = {"a": [{"kind": "room", "room": "a"}], "none": [{"kind": "noise"}]}
+    for name, effects in drawn.items():
+        kept(tmp_path / name, {"stage": "augment", "options": options, "preset": {"name": name, "drawn": effects}})
+    found = [sets.values(record.source(tmp_path / name), "room") for name in drawn]
+    assert found == [["a"], ["unknown"]]
+    assert sets.values(record.source(tmp_path / "a"), "label") == ["x"]
 
 
 def kept(path: Path, facts: dict[str, Any]) -> dict[str, str]:
@@ -185,7 +204,7 @@ def compared(before: dict[str, float], now: dict[str, float], *tolerances: str) 
     first = baseline.Baseline(
         "notes", "mirex", ["note_f1"], {name: {"note_f1": value} for name, value in before.items()}
     )
-    rows = {name: {"file": name, "protocol": "mirex", "note_f1": value} for name, value in now.items()}
+    rows = {name: {"file": name, "kind": "notes", "protocol": "mirex", "note_f1": value} for name, value in now.items()}
     return baseline.compare(first, rows, baseline.tolerances(tolerances))
 
 
@@ -226,8 +245,10 @@ def test_another_protocol_is_not_compared() -> None:
     first = baseline.Baseline("notes", "mt3", ["note_f1"], {"a": {"note_f1": 0.1}})
     found = baseline.compare(first, {"a": row("a", 0.9)}, baseline.tolerances(()))
     assert told(found) == [
-        "the baseline was measured by another protocol than now: --update-baseline, when that is meant"
+        "the baseline is of the protocol mt3, not mirex: --update-baseline, when that is meant",
     ]
+    found = baseline.compare(first._replace(kind="beats"), {"a": row("a", 0.9)}, baseline.tolerances(()))
+    assert told(found) == ["the baseline is of the kind beats, not notes: --update-baseline, when that is meant"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": 1}', "[" * 100_000, '{"files": []}'])
@@ -238,6 +259,33 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, text: str) -> None:
         baseline.read(path)
     with pytest.raises(UsageError, match="no such baseline"):
         baseline.read(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("measures", [], "judges nothing"),
+        ("files", {}, "judges nothing"),
+        ("measures", ["loveliness"], "judges 'loveliness', which is none"),
+        ("measures", ["note_f1", "drum_f1"], "judges 'drum_f1', which no file of it has"),
+        ("files", {"a": {"note_f1": float("nan")}}, "not a baseline"),
+        ("files", {"a": {"note_f1": 1e999}}, "not a baseline"),
+        ("files", {"a": {"note_f1": "1"}}, "not a baseline"),
+    ],
+)
+def test_a_baseline_that_would_judge_nothing_is_refused(tmp_path: Path, key: str, value: Any, message: str) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(baseline.text({"a": {"kind": "notes", "protocol": "mirex", "note_f1": 1.0}}, None))
+    assert baseline.read(path).files == {"a": {"note_f1": 1.0}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(UsageError, match=message):
+        baseline.read(path)
+
+
+@pytest.mark.parametrize("text", ["-1", "note_f1=-1", "much", "note_f1=much", "nan", "note_f1=nan", "loveliness=1"])
+def test_a_tolerance_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        baseline.tolerances([text])
 
 
 # the program
@@ -408,6 +456,118 @@ def test_reports_are_written_whole_or_not_at_all(sung: Path, shell: Shell) -> No
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert not list(sung.glob(".*"))
+
+
+def test_reports_go_through_links_and_into_pipes(sung: Path, shell: Shell) -> None:
+    (sung / "j.xml").symlink_to("reports/real.xml")
+    shell("clefkit score found/a.notes.mid --ref truth/a.mid --junit j.xml")
+    done = shell(
+        "mkfifo fifo; cat fifo > got.xml & clefkit score found/a.notes.mid --ref truth/a.mid --junit fifo; wait"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (sung / "fifo").is_fifo()
+    assert (sung / "j.xml").is_symlink()
+    assert cases(sung / "got.xml") == cases(sung / "reports" / "real.xml") == {"found/a.notes.mid": ""}
+
+
+def test_a_report_that_can_not_be_written_costs_nothing_else(sung: Path, shell: Shell) -> None:
+    (sung / "taken").touch()
+    done = shell(
+        "clefkit score found/*.mid --ref truth --subset --junit taken/j.xml --plot taken --summary --min note_f1=.9"
+        " --baseline b.json --update-baseline"
+    )
+    assert done.returncode == 1
+    assert [line.split(" ", 2)[2] for line in done.stderr.splitlines()] == [
+        "taken/a.notes.svg: can't be written (file exists)",
+        "taken/b.notes.svg: can't be written (file exists)",
+        "taken/j.xml: can't be written (file exists)",
+        "taken/index.html: can't be written (file exists)",
+        "the mean note_f1 is 0.75, below 0.9",
+    ]
+    assert "note_f1\t2\t0\t0.750" in done.stdout
+    assert len(json.loads((sung / "b.json").read_text())["files"]) == 2
+
+
+def test_a_gate_is_judged_whoever_stops_reading(sung: Path, shell: Shell) -> None:
+    shell("for k in $(seq 100); do cp found/b.notes.mid found/b.$k.notes.mid; done")
+    score = "clefkit score found/b.*.mid --ref truth --subset --json"
+    assert shell(f"{score} | head -n 1 > /dev/null").returncode == 0
+    done = shell(f"{score} --min note_f1=.9 --junit j.xml | head -n 1 > /dev/null")
+    assert done.returncode == 1
+    assert done.stderr == "clefkit score: the mean note_f1 is 0.5, below 0.9\n"
+    assert len(cases(sung / "j.xml")) == 102
+
+
+def test_two_runs_may_write_the_same_reports(sung: Path, shell: Shell) -> None:
+    line = "clefkit score found/*.mid --ref truth --subset --junit j.xml --plot rolls"
+    done = shell(f"({line} & {line} & {line} & wait)")
+    assert done.stderr == ""
+    assert len(cases(sung / "j.xml")) == 2
+    assert not list(sung.rglob(".*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_any_name_goes_into_every_report_and_comes_back(sung: Path, shell: Shell) -> None:
+    names = [b"bad\xff", "ü".encode(), b"new\nline", b"tab\there", b"-dash", b"[bold]:smile:", b"esc\x1b[31m", b'q"&<']
+    for name in names:
+        (sung / "found" / os.fsdecode(name + b".notes.mid")).write_bytes((sung / "found/a.notes.mid").read_bytes())
+    score = "cd found; rm -f [ab].notes.mid; printf '%s\\0' * | clefkit score -0 --ref ../truth/a.mid"
+    written = "--update-baseline --junit ../j.xml --plot ../rolls > ../out"
+    assert shell(f"{score} --baseline ../b.json {written}").returncode == 0
+    done = shell(f"{score} --baseline ../b.json --json")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sorted(os.fsencode(json.loads(line)["file"]) for line in lines) == sorted(
+        name + b".notes.mid" for name in names
+    )
+    assert len(cases(sung / "j.xml")) == len(names)
+    assert len(list((sung / "rolls").glob("*.svg"))) == len(names)
+
+
+def test_rolls_of_the_same_name_get_numbers(sung: Path, shell: Shell) -> None:
+    for name in ("x/song", "y/song", "z/Song", "z/song-2"):
+        (sung / name).parent.mkdir(exist_ok=True)
+        (sung / f"{name}.mid").write_bytes((sung / "truth/a.mid").read_bytes())
+    done = shell("clefkit score [xyz]/*.mid --ref truth/a.mid --plot rolls")
+    assert (done.returncode, done.stderr) == (0, "")
+    rolls = {path.name for path in (sung / "rolls").glob("*.svg")}
+    assert rolls == {"song.svg", "song-2.svg", "Song-3.svg", "song-2-2.svg"}
+    page = (sung / "rolls" / "index.html").read_text(encoding="utf-8")
+    assert all(f'src="./{name}"' in page for name in rolls)
+
+
+def test_a_field_that_no_record_has_is_told(sung: Path, shell: Shell) -> None:
+    done = shell("clefkit score found/*.mid --ref truth --subset --by nonsense")
+    assert done.returncode == 0
+    assert done.stderr == "clefkit score: no record of a file, nor of what it was made from, has a field 'nonsense'\n"
+    assert done.stdout.splitlines()[1].startswith("unknown\tnote_precision\t2\t")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--ref nowhere", "--ref nowhere: no such file or folder"),
+        ("--ref truth --tolerance .1", "--tolerance: say of which baseline with --baseline"),
+        ("--ref truth --update-baseline", "--update-baseline: say of which baseline with --baseline"),
+    ],
+)
+def test_options_that_can_not_be_meant_are_refused(sung: Path, shell: Shell, options: str, message: str) -> None:
+    done = shell(f"clefkit score found/*.mid {options}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"clefkit score: {message}\n")
+
+
+@pytest.mark.skipif(not shutil.which("script"), reason="needs a terminal")
+def test_a_terminal_of_80_columns_shows_names_as_they_are_and_all_columns(sung: Path, shell: Shell) -> None:
+    (sung / "[bold]:smile:\x1b[31m.mid").write_bytes((sung / "truth/a.mid").read_bytes())
+    line = "stty cols 80; clefkit score [[]*.mid --ref truth/a.mid --protocol maestro-sustain 2> err"
+    drawn = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shell(f"script -qec '{line}' /dev/null").stdout).replace("\r", "")
+    lines = drawn.splitlines()
+    assert max(map(len, lines)) <= 80
+    heads = " ".join(lines[: next(number for number, each in enumerate(lines) if "───" in each)]).split()
+    assert {"file", "precision", "recall", "frame", "protocol"} <= set(heads)
+    assert "drum" not in heads  # no file has any
+    column = [each.split()[0] for each in lines if each.strip() and "───" not in each]
+    assert "".join(column[column.index("file") + 1 :]).startswith(r"[bold]:smile:\x1b[31m.mid")
 
 
 def test_kinds_are_not_mixed(sung: Path, shell: Shell) -> None:

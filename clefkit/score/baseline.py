@@ -8,6 +8,7 @@ judged is the mean of each measure over the files of the baseline. One that is n
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from clefkit.errors import UsageError
 from clefkit.record import encode
 from clefkit.score.gate import Check, named
 from clefkit.score.kinds import Measure, measures
-from clefkit.score.totals import summary
+from clefkit.score.totals import means
 
 TOLERANCE = 0.01  # of measures from 0 to 1
 TOLERANCE_WITH_UNIT = 0.1  # of those in dB and the like
@@ -46,18 +47,25 @@ def read(path: Path) -> Baseline:
     """raises: UsageError when it is no baseline"""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        files = {
-            str(name): {str(key): float(value) for key, value in row.items()} for name, row in data["files"].items()
-        }
+        files = {name: {key: _finite(value) for key, value in row.items()} for name, row in data["files"].items()}
         found = Baseline(str(data["kind"]), str(data["protocol"]), [str(name) for name in data["measures"]], files)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such baseline: --update-baseline makes it") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: not a baseline: --update-baseline makes one") from error
-    unknown = [name for name in found.measures if name not in measures()]
-    if unknown or not found.files:
-        raise UsageError(f"{path}: names no file, or a measure that there isn't: {', '.join(unknown) or 'no file'}")
+    if not found.files or not found.measures:
+        raise UsageError(f"{path}: a baseline of no files or no measures judges nothing")
+    known = measures()
+    for name in found.measures:
+        if name not in known or not any(name in row for row in files.values()):
+            raise UsageError(f"{path}: it judges {name!r}, which {'no file of it has' if name in known else 'is none'}")
     return found
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)
 
 
 def text(rows: Rows, judged: Sequence[str] | None) -> str:
@@ -77,8 +85,7 @@ def tolerances(texts: Sequence[str]) -> dict[str, float]:
     found = {name: TOLERANCE_WITH_UNIT if each.unit else TOLERANCE for name, each in measures().items()}
     for each in sorted(texts, key=lambda text: "=" in text):  # those of single measures come last
         if "=" in each:
-            measure, value = named(each)
-            found[measure.name] = value
+            found[named(each)[0].name] = _number(each.partition("=")[2])
         else:
             found = dict.fromkeys(found, _number(each))
     return found
@@ -96,19 +103,19 @@ def _number(text: str) -> float:
 
 def compare(before: Baseline, now: Rows, tolerance: Mapping[str, float]) -> Comparison:
     """Judge findings by a baseline. now: findings by name; files that could not be measured are not among them"""
-    protocols = {str(row["protocol"]) for row in now.values()} - {before.protocol}
-    if protocols:
-        problem = "measured by another protocol than now: --update-baseline, when that is meant"
-        return Comparison([Check("same protocol as the baseline", "", f"the baseline was {problem}")], [], [])
+    for key, wanted in (("kind", before.kind), ("protocol", before.protocol)):
+        others = sorted({str(row[key]) for row in now.values()} - {wanted})
+        if others:
+            problem = f"the baseline is of the {key} {wanted}, not {others[0]}: --update-baseline, when that is meant"
+            return Comparison([Check(f"same {key} as the baseline", "", problem)], [], [])
     there = {name: row for name, row in now.items() if name in before.files}
-    then = summary(list(before.files.values()))
-    today = summary(list(there.values()), len(before.files) - len(there), before.measures)
+    then = means(list(before.files.values()))
+    today = means(list(there.values()), len(before.files) - len(there), before.measures)
     result = Comparison([], [], [])
     for name in before.measures:
-        if name in then:
-            was, mean = then[name].mean, today[name].mean if name in today else None
-            assert was is not None
-            _judge(result, measures()[name], was, mean, tolerance[name], before, there)
+        was = then[name]
+        assert was is not None
+        _judge(result, measures()[name], was, today.get(name), tolerance[name], before, there)
     new = [name for name in now if name not in before.files]
     if new:
         result.notes.append(f"{len(new)} not in the baseline, such as {new[0]}: --update-baseline takes them in")

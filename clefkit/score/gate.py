@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 from clefkit.score.kinds import Measure, measures
-from clefkit.score.totals import Total, summary
+from clefkit.score.totals import means
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -58,8 +58,8 @@ class Gate(NamedTuple):
             absent = max(absent, self.expect - len(rows))
         if (self.mean or self.each) and not rows:
             return [*checks, Check("something to measure", "", "a threshold was given, but nothing was measured")]
-        totals = summary(rows, absent) if self.mean else {}
-        checks += [Check(f"mean {limit}", "", _of_mean(limit, totals.get(limit.measure.name))) for limit in self.mean]
+        found = means(rows, absent) if self.mean else {}
+        checks += [Check(f"mean {limit}", "", _of_mean(limit, found, absent)) for limit in self.mean]
         for limit in self.each:
             checks += _of_each(limit, rows, missing)
         return checks
@@ -96,13 +96,14 @@ def _limit(text: str, higher: bool) -> Limit:
     return Limit(measure, value)
 
 
-def _of_mean(limit: Limit, total: Total | None) -> str:
+def _of_mean(limit: Limit, found: Mapping[str, float | None], absent: int) -> str:
     name = limit.measure.name
-    if total is None:
+    if name not in found:
         return f"no file has a {name}: there is nothing to measure"
-    if total.mean is None:
-        return f"the mean {name} can't be told, for {total.missing} could not be measured"
-    return "" if limit.is_met(total.mean) else f"the mean {name} is {total.mean:.6g}, {limit.side} {limit.value:g}"
+    mean = found[name]
+    if mean is None:
+        return f"the mean {name} can't be told, for {absent} could not be measured"
+    return "" if limit.is_met(mean) else f"the mean {name} is {mean:.6g}, {limit.side} {limit.value:g}"
 
 
 def _of_each(limit: Limit, rows: Rows, missing: Sequence[str]) -> list[Check]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from clefkit.errors import UsageError
 from clefkit.record import Source
 from clefkit.score import baseline, junit, kinds, reference, sets
 from clefkit.score.gate import Check, Gate
-from clefkit.score.totals import Total, summary
+from clefkit.score.totals import Total, means, summary
 from clefkit.verdict import Row, Rows, Verdict
 
 MOST_NAMED = 5
@@ -52,24 +53,31 @@ class Judge:
     rows: list[Row] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     pictures: dict[Path, str] = field(default_factory=dict)
+    stems: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.wishes.kind is not None:
-            kinds.kind(self.wishes.kind)
-        if self.wishes.update and self.wishes.before is None:
-            raise UsageError("--update-baseline: say which with --baseline")
+        for option, given in (("--update-baseline", self.wishes.update), ("--tolerance", self.wishes.tolerance)):
+            if given and self.wishes.before is None:
+                raise UsageError(f"{option}: say of which baseline with --baseline")
+        if self.wishes.ref is not None and not self.wishes.ref.exists():
+            raise UsageError(f"--ref {self.wishes.ref}: no such file or folder")
         self.tolerances = baseline.tolerances(self.wishes.tolerance)
         updated = self.wishes.update and self.wishes.before is not None and not self.wishes.before.exists()
         self.before = None if self.wishes.before is None or updated else baseline.read(self.wishes.before)
 
+    @property
+    def decides(self) -> bool:
+        wishes = self.wishes
+        return bool(self.gate != Gate() or wishes.before or wishes.report or wishes.plot)
+
     def together(self, path: str) -> str:
         """Stems of one mixture: those made from one file, or else those of one folder (and name, up to a dot)."""
-        if self.wishes.kind not in {None, "separation"}:
+        place = Path(path)
+        if self.wishes.kind not in {None, "separation"} or place.suffix.lower() not in kinds.SOUND:
             return ""
-        place, made = Path(path), record.load(record.beside(Path(path)))
-        origin = made.get("from")
-        if made.get("stage") == "separate" and isinstance(origin, dict):
-            return f"{place.parent}\n{origin.get('sha256')}"
+        made = record.load(record.beside(place))
+        if made.get("stage") == "separate" and "from" in made:
+            return f"{place.parent}\n{made['from']['sha256']}"
         if self.wishes.kind is None:
             return ""
         return f"{place.parent}\n{place.stem.rpartition('.')[0] and place.stem.partition('.')[0]}"
@@ -90,13 +98,18 @@ class Judge:
         self.rows[-1]["groups"] = self._groups(finding["file"], finding.pop("groups", [sets.UNKNOWN]))
         if picture is None or self.wishes.plot is None:
             return {}
-        stem = Path(finding["file"]).stem
-        names = (
-            self.wishes.plot / f"{stem}{end}.svg" for end in ["", *(f"-{n}" for n in range(2, len(self.rows) + 1))]
-        )
-        path = next(name for name in names if name not in self.pictures)
+        path = self.wishes.plot / f"{self._free(Path(finding['file']).stem)}.svg"
         self.pictures[path] = finding["file"]
         return {path: picture}
+
+    def _free(self, stem: str) -> str:
+        """The stem, with a number where another file has it, if only in letters of another size."""
+        while True:
+            key = stem.casefold()
+            self.stems[key] = number = self.stems.get(key, 0) + 1
+            if number == 1:
+                return stem
+            stem = f"{stem}-{number}"
 
     def fail(self, path: str, error: str) -> None:
         self.failures[path] = error
@@ -126,6 +139,8 @@ class Judge:
             files[self.wishes.plot / "index.html"] = self._page(missing)
         elif self.wishes.plot is not None:
             notes.append("nothing to draw: piano rolls are of notes")
+        if self.wishes.by is not None and self.rows and all(row["groups"] == [sets.UNKNOWN] for row in self.rows):
+            notes.append(f"no record of a file, nor of what it was made from, has a field {self.wishes.by!r}")
         return Verdict(self._last(missing), list(self._tables(missing)), complaints, fell, notes, files)
 
     def _one_kind(self) -> Iterator[Check]:
@@ -140,8 +155,7 @@ class Judge:
 
     def _last(self, missing: dict[str, str]) -> Row:
         absent = self._absent(missing)
-        means = {name: total.mean for name, total in summary(self.rows, absent).items()}
-        return {"file": f"mean of {len(self.rows) + absent}", **means}
+        return {"file": f"mean of {len(self.rows) + absent}", **means(self.rows, absent)}
 
     def _absent(self, missing: dict[str, str]) -> int:
         return max(len(missing), (self.gate.expect or 0) - len(self.rows))
@@ -152,15 +166,16 @@ class Judge:
             totals = summary(self.rows, self._absent(missing)).values()
             yield Rows(TOTALS, [total._asdict() for total in totals])
         elif by is not None:
-            absent = [group for path in missing for group in self._groups(path, _groups_of(path, by))]
-            measured = [name for row in self.rows for name in row["groups"]]
-            every = summary(self.rows).keys()
+            absent = Counter(group for path in missing for group in self._groups(path, _groups_of(path, by)))
+            groups: dict[str, list[Row]] = {group: [] for group in absent}
+            for row in self.rows:
+                for group in row["groups"]:
+                    groups.setdefault(group, []).append(row)
+            every = means(self.rows).keys()
             rows = [
                 {by: group, **total._asdict()}
-                for group in sorted({*absent, *measured})
-                for total in summary(
-                    [row for row in self.rows if group in row["groups"]], absent.count(group), every
-                ).values()
+                for group in sorted(groups)
+                for total in summary(groups[group], absent[group], every).values()
             ]
             yield Rows((by, *TOTALS), rows)
 

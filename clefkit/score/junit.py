@@ -19,17 +19,19 @@ def text(rows: Sequence[Mapping[str, Any]], failures: Mapping[str, str], checks:
     rows: what was found; failures: file -> why it could not be measured; checks: everything that was asked for
     """
     suite = Element("testsuite", name="clefkit score")
+    of_files: dict[str, list[Check]] = {}
+    for check in checks:
+        of_files.setdefault(check.file, []).append(check)
     for row in rows:
         case = SubElement(suite, "testcase", classname=f"clefkit.score.{row['kind']}", name=_clean(row["file"]))
-        _add(case, [check for check in checks if check.file == row["file"]])
+        _add(case, of_files.get(row["file"], []))
         numbers = [f"{key}={value:.6g}" for key, value in row.items() if isinstance(value, int | float)]
         SubElement(case, "system-out").text = _clean(f"{' '.join(numbers)}\n{row['protocol']}")
     for file, reason in failures.items():
         case = SubElement(suite, "testcase", classname="clefkit.score", name=_clean(file))
         SubElement(case, "error", message=_clean(reason))
-    for check in checks:
-        if not check.file:
-            _add(SubElement(suite, "testcase", classname="clefkit.score.set", name=_clean(check.name)), [check])
+    for check in of_files.get("", []):
+        _add(SubElement(suite, "testcase", classname="clefkit.score.set", name=_clean(check.name)), [check])
     for tag, key in (("testcase", "tests"), ("failure", "failures"), ("error", "errors")):
         suite.set(key, str(sum(1 for _ in suite.iter(tag))))
     root = Element("testsuites")

@@ -103,7 +103,7 @@ def ancestors(source: Source) -> Iterator[Source]:
     """
     for _ in range(MOST_STEPS):
         origin = source.record.get("from")
-        if not isinstance(origin, dict) or not {"file", "sha256"} <= origin.keys():
+        if not origin:
             return
         path = source.path.parent / origin["file"]
         data = record.load(record.beside(path))

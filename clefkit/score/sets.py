@@ -15,7 +15,10 @@ from clefkit.score import reference
 
 MOST_BYTES = 64 * 2**20
 UNKNOWN = "unknown"
-ALIASES = {"instrument": "timbre.preset"}  # what render draws of a part is called a preset as well
+ALIASES = {  # what render draws of a part is called a preset as well
+    "instrument": "timbre.preset",
+    "model": "checkpoint",
+}
 
 
 class Pairs(NamedTuple):
@@ -99,19 +102,31 @@ def _is_estimate(path: Path) -> bool:
 def values(source: Source, field: str) -> list[str]:
     """What a field of the records says of a file: of its own record, else of what it was made from, and so on.
 
-    field: a key at any depth ("preset", "font", "seed"), or several, each within the one before ("preset.level");
-        "instrument" is what each part was played with
+    field: a key at any depth ("preset", "font"), or several, each within the one before ("preset.level"); the first may
+        be a stage, whose record is asked alone ("augment.seed"). "instrument" is what each part was played with,
+        "model" the checkpoint
     returns: text, several where the record has several, ["unknown"] when no record has the field
     """
-    keys = ALIASES.get(field, field).split(".")
+    steps = list(_steps(source))
+    stage, _, rest = field.partition(".")
+    of_stage = [step for step in steps if rest and step.get("stage") == stage]
+    name = rest if of_stage else field
+    keys = ALIASES.get(name, name).split(".")
+    found = next(filter(None, (_within([step], keys) for step in of_stage or steps)), [UNKNOWN])
+    return sorted(set(map(_named, found)))
+
+
+def _steps(source: Source) -> Iterator[dict[str, Any]]:
+    """The records of a file, of what it was made from, and so on, up to one that leads nowhere. Of options only single
+    values: what has several was drawn from, and what was drawn stands elsewhere."""
     try:
         for each in (source, *reference.ancestors(source)):
-            found = _within([each.record], keys)
-            if found:
-                return sorted(set(map(_named, found)))
-    except InputError:  # a record that leads nowhere
-        pass
-    return [UNKNOWN]
+            options = each.record.get("options")
+            known = options if isinstance(options, dict) else {}
+            single = {key: value for key, value in known.items() if not isinstance(value, dict | list)}
+            yield each.record | {"options": single}
+    except InputError:
+        return
 
 
 def _within(data: list[Any], keys: list[str]) -> list[Any]:
