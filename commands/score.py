@@ -66,7 +66,7 @@ def score(
     What is compared is told by the files: notes (.mid, .jsonl), notation (MusicXML, **kern, ...), beats (.beats, .txt),
     stems and sound (records, --as), tags (.csv, .jsonl). Without --ref and --pairs the records lead to the reference,
     as they do for all that came through a pipe from render. A file that can't be measured, and one of the references
-    that has no estimate, is named and counts as 0.
+    that has no estimate, is named and counts as a failure: 0, an error of 1, or silence.
 
     \b
     Examples:
@@ -79,7 +79,7 @@ def score(
 
     if measures:
         stream.rows(kinds.listed(), kinds.LISTED, common)
-    kinds.check(kind, protocol)
+    kind = kinds.chosen(kind, protocol)
     limits = gate.Gate(
         gate.limits(minimum or [], maximum or []), gate.limits(minimum_each or [], maximum_each or []), expect
     )

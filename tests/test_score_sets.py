@@ -582,6 +582,25 @@ def test_all_measures_are_listed(shell: Shell) -> None:
     assert all(line["about"] for line in listed)
 
 
+def test_a_protocol_that_only_one_kind_has_says_the_kind(sung: Path, shell: Shell) -> None:
+    found = "clefkit score found/a.notes.mid --ref truth/a.mid"
+    assert json.loads(shell(f"{found} --protocol maestro-sustain --json").stdout)["kind"] == "notes"
+    assert "MIDI without a time signature" in shell(f"{found} --protocol performance").stderr
+    assert shell(f"{found} --protocol performance --as notes").returncode == 2
+    assert json.loads(shell(f"{found} --protocol mirex --json").stdout)["kind"] == "notes"  # beats have one, too
+
+
+def test_a_single_file_of_clips_has_an_interval_of_its_own(tmp_path: Path, shell: Shell) -> None:
+    clips = [{"file": f"{number}.wav", "tags": {"oboe": number % 2}} for number in range(12)]
+    found = [clip | {"tags": {"oboe": 0.6 if number % 3 else 0.2}} for number, clip in enumerate(clips)]
+    for name, lines in (("truth", clips), ("found", found)):
+        text = "".join(f"{json.dumps(line)}\n" for line in lines)
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    done = shell("clefkit score found.jsonl --ref truth.jsonl --summary --json")
+    total = next(row for row in map(json.loads, done.stdout.splitlines()) if row["measure"] == "tag_f1")
+    assert total["low"] < total["mean"] < total["high"]
+
+
 # stems
 
 

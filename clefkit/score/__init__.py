@@ -45,7 +45,7 @@ def measure(
     path = str(source.path)
     given = ref.get(path) if isinstance(ref, dict) else ref
     where = None if given is None else Path(given)
-    name = kind or kinds.guess(source, where)
+    name = kinds.chosen(kind, protocol) or kinds.guess(source, where)
     stage = kinds.kind(name)
     protocol = protocol or next(iter(stage.PROTOCOLS))
     if protocol not in stage.PROTOCOLS:

@@ -94,7 +94,8 @@ class Judge:
 
     def add(self, finding: Row) -> dict[Path, str]:
         picture = finding.pop("picture", None)
-        self.rows.append({key: value for key, value in finding.items() if not isinstance(value, dict | list)})
+        kept = {key: value for key, value in finding.items() if not isinstance(value, dict | list)}
+        self.rows.append(kept | {key: finding[key] for key in ("intervals",) if key in finding})
         self.rows[-1]["groups"] = self._groups(finding["file"], finding.pop("groups", [sets.UNKNOWN]))
         if picture is None or self.wishes.plot is None:
             return {}

@@ -63,13 +63,21 @@ def measures() -> dict[str, Measure]:
     return {each.name: each for name in KINDS for each in kind(name).MEASURES}
 
 
-def check(name: str | None, protocol: str | None) -> None:
-    """raises: UsageError when there is no such kind, or no such protocol in it (in any, when the name is None)"""
-    known = [key for each in KINDS if name in {None, each} for key in kind(each).PROTOCOLS]
+def chosen(name: str | None, protocol: str | None) -> str | None:
+    """The kind that was asked for, by name or by a protocol that no other kind has; None leaves it to `guess`.
+
+    raises: UsageError when there is no such kind, or no such protocol in it (in any, when the name is None)
+    """
     if name is not None:
         kind(name)
-    if protocol is not None and protocol not in known:
+    having = [each for each in KINDS if name in {None, each}]
+    if protocol is None:
+        return name
+    found = [each for each in having if protocol in kind(each).PROTOCOLS]
+    if not found:
+        known = dict.fromkeys(key for each in having for key in kind(each).PROTOCOLS)
         raise UsageError(f"no protocol is called {protocol!r}: there are {', '.join(known)}")
+    return found[0] if len(found) == 1 else None
 
 
 LISTED = ("kind", "name", "unit", "better", "about")

@@ -28,8 +28,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Total(NamedTuple):
-    """files: measured; missing: counted though not measured; low, high: of the mean's interval, None for a single
-    file; mean, median: None when a missing file can't be counted"""
+    """files: measured; missing: counted though not measured; low, high: of the mean's interval; of a single file what
+    it says itself (of its clips), if anything; mean, median: None when a missing file can't be counted"""
 
     measure: str
     files: int
@@ -79,9 +79,15 @@ def summary(rows: Rows, missing: int = 0, names: Collection[str] | None = None) 
         if middle is None:
             totals[name] = Total(name, files[column], missing, None, None, None, None)
             continue
-        low, high = intervals[:, column].tolist() if len(here) >= LEAST_FILES else (None, None)
+        low, high = intervals[:, column].tolist() if len(here) >= LEAST_FILES else _own(rows, name)
         totals[name] = Total(name, files[column], missing, middle, low, high, float(np.median(here)))
     return totals
+
+
+def _own(rows: Rows, name: str) -> tuple[float | None, float | None]:
+    """The interval that the only file has of its own."""
+    low, high = next((row["intervals"].get(name) for row in rows if "intervals" in row), None) or (None, None)
+    return low, high
 
 
 def _filled(

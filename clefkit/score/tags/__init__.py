@@ -96,6 +96,6 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
         raise InputError(f"its reference {path.name}: {error}") from error
     row = figures.compared(truth, found)
     missing = row["ref_clips"] - row["est_clips"]
-    named = f"{missing:,} clips, the first is {row['missing_clips'][0]}" if missing else ""
+    named = f"{missing:,} clip{'s' * (missing > 1)}, the first is {row['missing_clips'][0]}" if missing else ""
     notes = [f"nothing was found about {named}: all their tags count as 0"] if missing else []
     return {"reference": str(path), **row, "notes": notes}
