@@ -118,16 +118,8 @@ class Judge:
     def verdict(self) -> Verdict:
         lost = dict.fromkeys(map(str, self._unused), "no estimate was given: it counts as missing, or say --subset")
         missing = {**self.failures, **lost}
-        checks = [*self._one_kind(), *self.gate.checks(self.rows, list(missing))]
-        notes: list[str] = []
-        fell = None
-        if self.before and not self.wishes.update and self.rows:
-            compared = baseline.compare(self.before, self._named_rows(), self.tolerances)
-            checks += compared.checks
-            notes += compared.notes
-            fell = Rows(("measure", "file", "baseline", "now", "change"), compared.fell) if compared.fell else None
-        elif self.before and not self.wishes.update:
-            checks.append(Check("something to measure", "", "there is a baseline, but nothing was measured"))
+        before = self._compared()
+        checks = [*self._one_kind(), *self.gate.checks(self.rows, list(missing)), *before.checks]
         complaints = [*_told(lost), *(_with_file(check) for check in checks if check.problem)]
         files = {} if self.wishes.report is None else {self.wishes.report: junit.text(self.rows, missing, checks)}
         if self.wishes.update and self.wishes.before is not None:
@@ -138,11 +130,24 @@ class Judge:
                 files[self.wishes.before] = baseline.text(self._named_rows(), judged)
         if self.wishes.plot is not None and self.pictures:
             files[self.wishes.plot / "index.html"] = self._page(missing)
-        elif self.wishes.plot is not None:
-            notes.append("nothing to draw: piano rolls are of notes")
-        if self.wishes.by is not None and self.rows and all(row["groups"] == [sets.UNKNOWN] for row in self.rows):
-            notes.append(f"no record of a file, nor of what it was made from, has a field {self.wishes.by!r}")
+        fell = Rows(("measure", "file", "baseline", "now", "change"), before.fell) if before.fell else None
+        notes = [*before.notes, *self._notes()]
         return Verdict(self._last(missing), list(self._tables(missing)), complaints, fell, notes, files)
+
+    def _compared(self) -> baseline.Comparison:
+        """With the baseline; nothing when there is none, or it is to be written."""
+        if self.before is None or self.wishes.update:
+            return baseline.Comparison([], [], [])
+        if not self.rows:
+            problem = "there is a baseline, but nothing was measured"
+            return baseline.Comparison([Check("something to measure", "", problem)], [], [])
+        return baseline.compare(self.before, self._named_rows(), self.tolerances)
+
+    def _notes(self) -> Iterator[str]:
+        if self.wishes.plot is not None and not self.pictures:
+            yield "nothing to draw: piano rolls are of notes"
+        if self.wishes.by is not None and self.rows and all(row["groups"] == [sets.UNKNOWN] for row in self.rows):
+            yield f"no record of a file, nor of what it was made from, has a field {self.wishes.by!r}"
 
     def _one_kind(self) -> Iterator[Check]:
         found = sorted({row["kind"] for row in self.rows})
