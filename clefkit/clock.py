@@ -82,9 +82,9 @@ def parse(data: Any) -> Clock:
             return line(float(data["offset_s"]), float(data["rate"]))
         source, here = np.asarray(data["points"], dtype=np.float64).T
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError("a clock in the records is damaged: give --ref") from error
+        raise InputError("a clock in the records is damaged") from error
     if len(source) < 2 or not np.all(np.diff(source) > 0):
-        raise InputError("a clock in the records is damaged: give --ref")
+        raise InputError("a clock in the records is damaged")
     return Clock(source, here)
 
 

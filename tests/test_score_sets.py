@@ -138,6 +138,13 @@ def test_names_in_a_set_do_not_depend_on_where_it_lies() -> None:
     assert sets.short([]) == {}
 
 
+def test_a_list_may_hold_ends_of_lines_in_quotes(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text('estimate,reference,about\r\nx.mid,y.mid,"two\nlines"\r\n', encoding="utf-8")
+    found = sets.pairs(tmp_path / "pairs.csv")
+    assert found.references == {str(tmp_path / "x.mid"): str(tmp_path / "y.mid")}
+    assert found.fields[str(tmp_path / "x.mid")]["about"] == "two\nlines"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

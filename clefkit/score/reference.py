@@ -9,16 +9,20 @@ clocks on the way. A record counts only while it is of the very file that the ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from clefkit import record
 from clefkit.errors import InputError
 from clefkit.record import Source
 
 if TYPE_CHECKING:
+    from clefkit.clock import Clock
     from clefkit.notes import Notes
+
+Found = TypeVar("Found")
 
 NOTES = (".ref.jsonl", ".ref.mid", ".jsonl", ".mid", ".midi")
 MOST_STEPS = 100
@@ -28,25 +32,34 @@ NONE = "no reference: give --ref, or score files that came through a pipe from r
 def notes_for(source: Source, given: Path | None, read: Callable[[Path], Notes]) -> tuple[Path, Notes]:
     """The file with the reference's notes, and its notes in the time of the estimate.
 
-    given: a file, or a folder that holds one by the estimate's name (see `look_up`); it is taken as it is
+    given: a file, or a folder that holds one by the estimate's name; it is taken as it is
     raises: InputError when there is none, or it can't be read
     """
-    from clefkit import clock
-
-    if given is not None:
-        path = look_up(given, source.path, NOTES) if given.is_dir() else given
-        clocks: list[dict[str, Any]] = []
+    clocks: list[Clock] = []
+    if given is None:
+        path, clocks = follow(source, lambda sound: sound.reference, NONE)
     else:
-        path, clocks = follow(source)
-    try:
+        path = named(given, source.path, NOTES)
+    with told(path):
         found = read(path)
+    for clock in clocks:
+        sounding = None if found.sounding is None else clock.at(found.sounding)
+        found = replace(found, onset=clock.at(found.onset), offset=clock.at(found.offset), sounding=sounding)
+    return path, found
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """What is wrong with a reference is told as such."""
+    try:
+        yield
     except InputError as error:
         raise InputError(f"its reference {path.name}: {error}") from error
-    for each in clocks:
-        at = clock.parse(each).at
-        sounding = None if found.sounding is None else at(found.sounding)
-        found = replace(found, onset=at(found.onset), offset=at(found.offset), sounding=sounding)
-    return path, found
+
+
+def named(given: Path, estimate: Path, endings: tuple[str, ...]) -> Path:
+    """A reference that is given: a file, or a folder in which it is looked up."""
+    return look_up(given, estimate, endings) if given.is_dir() else given
 
 
 def look_up(folder: Path, estimate: Path, endings: tuple[str, ...]) -> Path:
@@ -79,21 +92,28 @@ def candidates(folder: Path, estimate: Path, endings: tuple[str, ...]) -> Iterat
             shorter = shorter.rpartition(".")[0]
 
 
-def follow(source: Source) -> tuple[Path, list[dict[str, Any]]]:
-    """Go from record to record up to the first sound with a reference.
+def follow(source: Source, wanted: Callable[[Source], Found | None], none: str) -> tuple[Found, list[Clock]]:
+    """Go from record to record up to the first sound that has what is wanted.
 
-    returns: the reference, and the clocks that lead from its time to the estimate's, in the order of use
+    none: what to say when there is no such sound
+    returns: what was found, and the clocks that lead from its time to the estimate's, in the order of use
+    raises: InputError when nothing is found, or a clock on the way is damaged
     """
+    from clefkit import clock
+
     # transcribe keeps the time of what it hears, so only here is a missing clock no obstacle
     clocks = [source.record["clock"]] if source.record.get("clock") else []
     for sound in ancestors(source):
-        reference = sound.reference
-        if reference is not None:
-            return reference, clocks[::-1]
+        found = wanted(sound)
+        if found is not None:
+            try:
+                return found, [clock.parse(each) for each in reversed(clocks)]
+            except InputError as error:
+                raise InputError(f"{error}: give --ref") from error
         if not sound.record.get("clock"):
             break
         clocks.append(sound.record["clock"])
-    raise InputError(NONE)
+    raise InputError(none)
 
 
 def ancestors(source: Source) -> Iterator[Source]:

@@ -36,7 +36,8 @@ def pairs(path: Path) -> Pairs:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(f"{path}: larger than {MOST_BYTES // 2**20} MiB")
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
     except OSError as error:
         raise UsageError(f"{path}: can't be read ({(error.strerror or str(error)).lower()})") from error
     except (UnicodeDecodeError, csv.Error) as error:

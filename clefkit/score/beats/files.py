@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clefkit import clock, midi, record
+from clefkit import midi, record
 from clefkit.clock import Clock
 from clefkit.errors import InputError
 from clefkit.notes import Beat
@@ -30,6 +30,7 @@ from clefkit.score.beats.metrics import MOST_BEATS
 from clefkit.score.kinds import MIDI, SOUND
 
 MOST_BYTES = 16 * 2**20
+NONE = "no record leads to a sound whose beats are known: give --ref"
 
 
 def read(path: Path) -> Beats:
@@ -49,28 +50,14 @@ def reference_for(source: Source, given: Path | None) -> tuple[Path, Beats]:
     raises: InputError when there is none, or it can't be read
     """
     if given is None:
-        return _followed(source)
-    path = reference.look_up(given, source.path, ENDINGS) if given.is_dir() else given
-    try:
+        sound, clocks = reference.follow(source, lambda each: each if "timemap" in each.record else None, NONE)
+        found = _recorded(sound)
+        for each in clocks:
+            found = _moved(found, each)
+        return sound.path, found
+    path = reference.named(given, source.path, ENDINGS)
+    with reference.told(path):
         return path, _recorded(record.source(path)) if path.suffix.lower() in SOUND else read(path)
-    except InputError as error:
-        raise InputError(f"its reference {path.name}: {error}") from error
-
-
-def _followed(source: Source) -> tuple[Path, Beats]:
-    """From record to record up to the first sound that says where its beats are, moved by all the clocks on the way."""
-    # who hears beats keeps the time of the sound, so only here is a missing clock no obstacle
-    clocks = [source.record["clock"]] if source.record.get("clock") else []
-    for sound in reference.ancestors(source):
-        if "timemap" in sound.record:
-            found = _recorded(sound)
-            for each in reversed(clocks):
-                found = _moved(found, clock.parse(each))
-            return sound.path, found
-        if not sound.record.get("clock"):
-            break
-        clocks.append(sound.record["clock"])
-    raise InputError("no record leads to a sound whose beats are known: give --ref")
 
 
 def _moved(beats: Beats, by: Clock) -> Beats:

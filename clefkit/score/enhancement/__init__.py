@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clefkit.errors import InputError
 from clefkit.score.kinds import SOUND, Measure
 
 if TYPE_CHECKING:
@@ -75,18 +74,17 @@ def measure(source: Source, *others: Source, ref: Path | None, protocol: str) ->
     ref: a file, or a folder that holds one by the same name; without it the records lead there (see `clean.find`)
     raises: InputError when there is no reference, and as `compare` does
     """
+    from clefkit.score import reference
     from clefkit.score.enhancement import align, clean, compared
 
     path, offset_s = clean.find(source, ref)
-    try:
-        reference = align.read(path)
-    except InputError as error:
-        raise InputError(f"its reference {path.name}: {error}") from error
+    with reference.told(path):
+        expected = align.read(path)
     estimate = align.read(source.path, offset_s)
-    longer_s = (len(estimate) - len(reference)) / RATE
+    longer_s = (len(estimate) - len(expected)) / RATE
     notes = []
     if longer_s < -LONGEST_GAP_S:
         notes = [f"{-longer_s:.1f} s shorter than its reference: they count as silence"]
     elif longer_s > LONGEST_GAP_S:
         notes = [f"{longer_s:.1f} s longer than its reference: they are not compared"]
-    return {"reference": str(path), **compared.scores(reference, estimate), "notes": notes}
+    return {"reference": str(path), **compared.scores(expected, estimate), "notes": notes}

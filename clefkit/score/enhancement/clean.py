@@ -16,7 +16,7 @@ from clefkit.errors import InputError
 from clefkit.record import Source
 from clefkit.score.enhancement import ENDINGS
 from clefkit.score.kinds import SOUND
-from clefkit.score.reference import ancestors, look_up
+from clefkit.score.reference import ancestors, named
 
 KEPT = {"offset_s": 0.0, "rate": 1.0}
 UNKNOWN = "nothing says what this is without noise and room: give --ref, or score what came through a pipe from render"
@@ -29,7 +29,7 @@ def find(source: Source, given: Path | None) -> tuple[Path, float]:
     raises: InputError when there is none, it has gone or was edited, or its time runs otherwise
     """
     if given is not None:
-        return (look_up(given, source.path, ENDINGS) if given.is_dir() else given), 0.0
+        return named(given, source.path, ENDINGS), 0.0
     steps = [step for step in (source, *ancestors(source)) if _origin(step) is not None]
     if not steps:
         raise InputError(UNKNOWN)
@@ -47,7 +47,7 @@ def find(source: Source, given: Path | None) -> tuple[Path, float]:
 def _origin(step: Source) -> Path | None:
     """The sound that a file was made from."""
     origin = step.record.get("from")
-    path = step.path.parent / str(origin.get("file", "")) if isinstance(origin, dict) else Path()
+    path = step.path.parent / origin["file"] if origin else Path()
     return path if path.suffix.lower() in SOUND else None
 
 

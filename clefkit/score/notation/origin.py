@@ -55,15 +55,9 @@ def find(source: Source, given: Path | None) -> Origin:
     """
     if given is None:
         return _recorded(source)
-    path = reference.look_up(given, source.path, ENDINGS) if given.is_dir() else given
-    return Origin(path, _reference(path))
-
-
-def _reference(path: Path) -> Score:
-    try:
-        return read(path)
-    except InputError as error:
-        raise InputError(f"its reference {path.name}: {error}") from error
+    path = reference.named(given, source.path, ENDINGS)
+    with reference.told(path):
+        return Origin(path, read(path))
 
 
 def _recorded(source: Source) -> Origin:
@@ -71,12 +65,14 @@ def _recorded(source: Source) -> Origin:
     steps = [source, *reference.ancestors(source)]
     rendered = next((step for step in steps if step.record.get("stage") == "render"), None)
     origin = rendered.record.get("from") if rendered else None
-    if rendered is None or not isinstance(origin, dict) or not {"file", "sha256"} <= origin.keys():
+    if rendered is None or not origin:
         raise InputError(NONE)
-    path = rendered.path.parent / str(origin["file"])
+    path = rendered.path.parent / origin["file"]
     if not path.is_file() or record.sha256(path) != origin["sha256"]:
         raise InputError(f"its reference {path.name} is missing or was edited since")
-    score = _heard(_reference(path), rendered.record)
+    with reference.told(path):
+        score = read(path)
+    score = _heard(score, rendered.record)
     options = rendered.record.get("options")
     if isinstance(options, dict) and options.get("repeats") == "none":
         score.order = list(range(len(score.measures)))

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from clefkit import notes, record
 from clefkit.errors import InputError
@@ -83,19 +82,14 @@ def _names(source: Source, mixture: Path | None) -> Iterator[str]:
 
 def _made_from(name: str, path: Path) -> bool:
     """Whether a record says that the file was made from the sound `name`: by augmenting or separating it."""
-    origin = Path(str(_origin(record.load(record.beside(path))).get("file", "")))
+    origin = Path(record.load(record.beside(path)).get("from", {}).get("file", ""))
     return origin.stem == name and origin.suffix.lower() in SOUND
-
-
-def _origin(data: dict[str, Any]) -> dict[str, Any]:
-    origin = data.get("from")
-    return origin if isinstance(origin, dict) else {}
 
 
 def _mixture(source: Source) -> Path | None:
     """The sound that was taken apart, if it is still there and as it was."""
-    origin = _origin(source.record)
-    path = source.path.parent / str(origin.get("file", ""))
+    origin = source.record.get("from", {})
+    path: Path = source.path.parent / origin.get("file", "")
     if path.suffix.lower() in SOUND and path.is_file() and record.sha256(path) == origin.get("sha256"):
         return path
     return None

@@ -89,11 +89,9 @@ def measure(source: Source, *, ref: Path | None, protocol: str) -> dict[str, Any
     if ref is None:
         raise InputError("nothing leads from tags to the truth: give it by --ref")
     found = files.read(source.path)
-    path = reference.look_up(ref, source.path, ENDINGS) if ref.is_dir() else ref
-    try:
+    path = reference.named(ref, source.path, ENDINGS)
+    with reference.told(path):
         truth = files.read(path)
-    except InputError as error:
-        raise InputError(f"its reference {path.name}: {error}") from error
     row = figures.compared(truth, found)
     missing = row["ref_clips"] - row["est_clips"]
     named = f"{missing:,} clip{'s' * (missing > 1)}, the first is {row['missing_clips'][0]}" if missing else ""
