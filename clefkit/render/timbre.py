@@ -89,7 +89,7 @@ def choose(notes: Notes, fonts: Sequence[Path], generator: Generator) -> list[Ti
             continue
         pitches = notes.pitch[notes.part == index]
         drawn = _drawn(candidates(part, fonts), _keys(pitches.tolist()), used, chance) or fallback(part, fonts)
-        timbres.append(None if drawn is None else _varied(drawn, tuning, chance))
+        timbres.append(None if drawn is None else varied(drawn, tuning, chance))
         if drawn is not None:
             used[drawn.preset.samples] += 1
         if part.program < KEYBOARDS and not part.drums and timbres[-1] is not None:
@@ -183,7 +183,7 @@ def _pick(of: Sequence[T], generator: Generator) -> T:
     return of[int(generator.integers(len(of)))]
 
 
-def _varied(drawn: Candidate, tuning: float, generator: Generator) -> Timbre:
+def varied(drawn: Candidate, tuning: float, generator: Generator) -> Timbre:
     """The preset, a little different. Numbers are rounded to what a record shows."""
     slowest, fastest = attack_range(drawn.preset.attack_s)
     return Timbre(

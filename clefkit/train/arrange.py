@@ -14,9 +14,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.notes import Control, Notes, Part, Performance, make, take
+from clefkit.notes import Control, Notes, make, take
 
 SUSTAINED = frozenset([*range(20, 24), *range(40, 45), 48, 49, 50, 51, *range(52, 55), *range(56, 74), 75, 79, 110])
+
+RINGING = frozenset([*range(4, 6), *range(8, 16), *range(24, 29), 46, *range(104, 109)])  # often not damped
 
 # General MIDI programs by family: (programs, lowest pitch, highest pitch, how often the family is drawn).
 # Left out: instruments that sound in another octave than written, or in none: drawbar and church organs, glockenspiel,
@@ -47,46 +49,47 @@ FAMILIES: tuple[tuple[tuple[int, ...], int, int, float], ...] = (
     ((80, 81), 40, 92, 0.5),
     ((104, 105, 106, 107), 45, 88, 0.7),
 )
-HELD_BACK = frozenset([6, 24, 41, 64, 70])  # never trained on: validation plays them
-HELD_BACK_FAMILIES = (((6, 24), 36, 90, 2.0), ((41,), 48, 88, 1.0), ((64,), 54, 88, 1.0), ((70,), 34, 74, 1.0))
+PARTS = (0.3, 0.25, 0.2, 0.17, 0.08)  # how often one to five parts play
+
+
+class Voice(NamedTuple):
+    """One part as one player plays it.
+
+    notes: from 0 s on; program: General MIDI's, whose range it has; controls: of part 0; drums: a kit, no target
+    """
+
+    notes: Notes
+    program: int
+    controls: tuple[Control, ...]
+    drums: bool = False
 
 
 class Chosen(NamedTuple):
-    """What a recording is made of: the performance, and the detuning (in semitones) of each part of it."""
+    """What a recording is made of: its parts, and the detuning (in semitones) of all of them."""
 
-    performance: Performance
+    voices: list[Voice]
     tuning: float
 
 
-def arrange(piece: Notes, length_s: float, generator: Generator, held_back: bool = False) -> Chosen:
-    """Draw a performance of about `length_s` seconds from a work.
+def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
+    """Draw a performance of about `length_s` seconds from a work: some of its parts, at another tempo, in another key.
 
-    held_back: play the instruments that training never hears
     returns: notes from 0 to `length_s`, one part an instrument; `tuning` in semitones, already in the bends
     """
     tempo = float(np.clip(np.exp(generator.normal(0, 0.22)), 0.6, 1.7))
     melodic = _without_drums(piece)
     stretch = _stretch(melodic, length_s, tempo, generator)
-    voices = _voices(stretch, generator)
     transposition = int(generator.integers(-6, 7))
-    tuning = float(generator.uniform(-0.45, 0.45) if generator.random() < 0.3 else generator.normal(0, 0.08))
-    parts: list[Part] = []
-    controls: list[Control] = []
-    columns: list[dict[str, NDArray[Any]]] = []
-    for voice in voices:
-        program, shift = _instrument(voice.pitch + transposition, generator, held_back)
+    tuning = float(generator.uniform(-0.5, 0.5) if generator.random() < 0.45 else generator.normal(0, 0.08))
+    voices = []
+    for voice in _voices(stretch, generator):
+        program, shift = _instrument(voice.pitch + transposition, generator)
         played = _play(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
-        controls += _manner(played, len(parts), program, tuning, length_s, generator)
-        columns.append({name: getattr(played, name) for name in ("onset", "offset", "pitch", "velocity")})
-        columns[-1]["part"] = np.full(len(played), len(parts))
-        parts.append(Part("", program))
-    if generator.random() < 0.2:
-        columns.append(_drums(length_s, tempo, generator) | {})
-        columns[-1]["part"] = np.full(len(columns[-1]["onset"]), len(parts))
-        parts.append(Part("drums", int(generator.choice([0, 8, 16, 25, 32])), drums=True))
-    joined = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
-    notes = make(**joined, parts=tuple(parts))
-    return Chosen(Performance(notes, tuple(sorted(controls, key=lambda control: control.time_s))), tuning)
+        voices.append(Voice(played, program, _manner(played, program, tuning, length_s, generator)))
+    if generator.random() < 0.15:
+        kit = int(generator.choice([0, 8, 16, 25, 32]))
+        voices.append(Voice(make(**_drums(length_s, tempo, generator)), kit, (), drums=True))
+    return Chosen(voices, tuning)
 
 
 def _without_drums(piece: Notes) -> Notes:
@@ -107,15 +110,15 @@ def _stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) 
 
 
 def _voices(piece: Notes, generator: Generator) -> list[Notes]:
-    """The parts that play: all, or some, and sometimes a part shared out at a pitch between two instruments."""
+    """The parts that play: one to five, drawn among those of the piece; a part may be shared out at a pitch."""
+    wanted = int(generator.choice(len(PARTS), p=PARTS)) + 1
     present = np.unique(piece.part)
-    if len(present) > 1 and generator.random() < 0.35:
-        count = int(generator.integers(1, len(present) + 1))
-        present = np.sort(generator.choice(present, count, replace=False))
+    present = np.sort(generator.choice(present, min(wanted, len(present)), replace=False))
     voices = []
     for part in present:
         voice = take(piece, piece.part == part)
-        if len(voice) > 20 and np.ptp(voice.pitch) > 24 and generator.random() < 0.4:
+        shared = generator.random() < (0.7 if wanted > len(present) else 0.15)
+        if len(voice) > 20 and np.ptp(voice.pitch) > 24 and shared:
             border = float(np.median(voice.pitch)) + float(generator.normal(0, 2))
             voices += [take(voice, voice.pitch < border), take(voice, voice.pitch >= border)]
         else:
@@ -123,20 +126,18 @@ def _voices(piece: Notes, generator: Generator) -> list[Notes]:
     return [voice for voice in voices if len(voice) > 0]
 
 
-def _instrument(pitch: NDArray[np.float64], generator: Generator, held_back: bool) -> tuple[int, int]:
+def _instrument(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, int]:
     """A program, and by how many octaves (in semitones) the part moves to be in its range."""
-    families = HELD_BACK_FAMILIES if held_back else FAMILIES
     low, high = float(np.quantile(pitch, 0.02)), float(np.quantile(pitch, 0.98))
     candidates = []
-    for programs, lowest, highest, weight in families:
+    for programs, lowest, highest, weight in FAMILIES:
         for shift in (0, -12, 12):
             overlap = min(high + shift, highest) - max(low + shift, lowest)
             inside = (overlap + 1) / (high - low + 1)
             candidates.append((programs, shift, weight * max(inside, 0.0) ** 4 * (1.0 if shift == 0 else 0.25)))
     weights = np.array([weight for _, _, weight in candidates]) + 1e-9
     programs, shift, _ = candidates[int(generator.choice(len(candidates), p=weights / weights.sum()))]
-    allowed = [program for program in programs if held_back or program not in HELD_BACK]
-    return int(generator.choice(allowed or [0])), shift
+    return int(generator.choice(programs)), shift
 
 
 def _play(voice: Notes, program: int, generator: Generator) -> Notes:
@@ -152,6 +153,8 @@ def _play(voice: Notes, program: int, generator: Generator) -> Notes:
     sustain = generator.uniform(0.9, 1.06) if program in SUSTAINED else generator.uniform(0.35, 1.15)
     each = np.clip(generator.normal(1, 0.08, count), 0.7, 1.3)
     length = np.maximum((voice.offset - voice.onset) * sustain * each, 0.05)
+    if program in RINGING and generator.random() < 0.4:
+        length = np.maximum(length, generator.uniform(0.8, 4.0))
     base = generator.uniform(45, 105)
     curve = np.interp(voice.onset, np.arange(0, 80, 4.0), generator.normal(0, 10, 20))
     velocity = base + curve + 0.3 * (voice.velocity - voice.velocity.mean()) + generator.normal(0, 6, count)
@@ -160,11 +163,11 @@ def _play(voice: Notes, program: int, generator: Generator) -> Notes:
 
 
 def _manner(
-    played: Notes, part: int, program: int, tuning: float, length_s: float, generator: Generator
-) -> list[Control]:
+    played: Notes, program: int, tuning: float, length_s: float, generator: Generator
+) -> tuple[Control, ...]:
     """Gain, tuning, vibrato, glides, swells and pedal of one part."""
     level = int(np.clip(100 * 10 ** (generator.normal(0, 3.0) / 40), 40, 127))
-    controls = [Control(0.0, part, "control", 7, level)]
+    controls = [Control(0.0, 0, "control", 7, level)]
     bend = {0.0: tuning}
     if program in SUSTAINED and generator.random() < 0.5:
         times = np.arange(0, length_s, 0.02)
@@ -174,16 +177,16 @@ def _manner(
         bend |= dict(zip(times.tolist(), (tuning + depths * wave).tolist(), strict=True))
         if generator.random() < 0.5:
             bend = _glides(bend, played, generator)
-    controls += [Control(time, part, "bend", 0, value) for time, value in bend.items()]
+    controls += [Control(time, 0, "bend", 0, value) for time, value in bend.items()]
     if program in SUSTAINED and generator.random() < 0.4:
         times = np.arange(0, length_s, 0.1)
         curve = np.interp(times, np.arange(0, 80, 0.8), generator.uniform(70, 127, 100))
-        controls += [Control(float(t), part, "control", 11, int(v)) for t, v in zip(times, curve, strict=True)]
+        controls += [Control(float(t), 0, "control", 11, int(v)) for t, v in zip(times, curve, strict=True)]
     if program < 16 and generator.random() < 0.3:
         changes = np.arange(0.5, length_s, generator.uniform(0.7, 2.5))
-        controls += [Control(float(time), part, "control", 64, 0) for time in changes]
-        controls += [Control(float(time) + 0.08, part, "control", 64, 127) for time in changes]
-    return controls
+        controls += [Control(float(time), 0, "control", 64, 0) for time in changes]
+        controls += [Control(float(time) + 0.08, 0, "control", 64, 127) for time in changes]
+    return tuple(sorted(controls, key=lambda control: control.time_s))
 
 
 def _glides(bend: dict[float, float], played: Notes, generator: Generator) -> dict[float, float]:

@@ -1,4 +1,8 @@
-"""Clips of the training set, with what the network should say of each frame."""
+"""Clips of the training set, varied as only features can be cheaply, with what the network should say of each frame.
+
+A clip is made louder or softer against its level, equalised by a smooth curve, moved by some semitones (with its
+notes), or laid over another clip: energies add.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,14 @@ from clefkit.train.data import Shard
 
 Array = NDArray[np.float32]
 
-ONSET_REACH = 2.0  # frames on each side of an onset over which its target falls from 1 to 0
+OUTPUTS = 4
+REACH = 2.0  # frames on each side of an onset or offset over which its target falls from 1 to 0
 LOUDER_DB = 4.0  # how far a clip is made louder or softer at most, against the sliding level
+CURVE_DB = 5.0
+MOVED = 0.5  # of the clips, by up to
+FARTHEST = 5  # semitones
+LAID_OVER = 0.2
+RANGE_DB = features.CEILING_DB - features.FLOOR_DB
 
 
 class Batch(NamedTuple):
@@ -26,40 +36,81 @@ class Batch(NamedTuple):
 
 
 def draw(shards: Sequence[Shard], size: int, frames: int, generator: Generator) -> Batch:
-    """`size` clips of `frames` frames, from anywhere in the shards, at slightly different levels."""
-    sounds, targets = [], []
+    """`size` clips of `frames` frames, from anywhere in the shards."""
+    clips = []
     for _ in range(size):
-        shard = shards[int(generator.integers(len(shards)))]
-        number = int(generator.integers(len(shard.kind)))
-        first, end = int(shard.first[number]), int(shard.first[number + 1])
-        start = int(generator.integers(0, end - first - frames + 1))
-        clip = shard.sound[first + start : first + start + frames].astype(np.float32) / 255
-        change = generator.uniform(-LOUDER_DB, LOUDER_DB) / (features.CEILING_DB - features.FLOOR_DB)
-        sounds.append(np.where(clip > 0, np.clip(clip + np.float32(change), 0, 1), 0).transpose(1, 0, 2))
-        targets.append(target(shard.notes[number], start, frames))
-    return Batch(np.stack(sounds), np.stack(targets))
+        sound, wanted = _clip(shards, frames, generator)
+        if generator.random() < LAID_OVER:
+            other, also_wanted = _clip(shards, frames, generator)
+            sound, wanted = _over(sound, other, float(generator.uniform(-10, 0))), np.maximum(wanted, also_wanted)
+        clips.append((_equalised(sound, generator), wanted))
+    return Batch(np.stack([sound for sound, _ in clips]), np.stack([wanted for _, wanted in clips]))
 
 
-def target(notes: Array, start: int, frames: int) -> Array:
+def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[Array, Array]:
+    shard = shards[int(generator.integers(len(shards)))]
+    number = int(generator.integers(len(shard.timbres)))
+    first, end = int(shard.first[number]), int(shard.first[number + 1])
+    start = int(generator.integers(0, end - first - frames + 1))
+    sound = shard.sound[first + start : first + start + frames].transpose(1, 0, 2).astype(np.float32) / 255
+    semitones = int(generator.integers(-FARTHEST, FARTHEST + 1)) if generator.random() < MOVED else 0
+    return _moved(sound, semitones), target(shard.notes[number], start, frames, semitones)
+
+
+def _moved(sound: Array, semitones: int) -> Array:
+    """By whole semitones; what comes in from beyond the range is silent."""
+    bins = features.BINS_PER_SEMITONE * semitones
+    result = np.zeros_like(sound)
+    if bins >= 0:
+        result[..., bins:] = sound[..., : features.BINS - bins]
+    else:
+        result[..., :bins] = sound[..., -bins:]
+    return result
+
+
+def _over(sound: Array, other: Array, gain_db: float) -> Array:
+    """The sum of two clips, the second `gain_db` louder, at the level of one."""
+    gain = 10 ** (gain_db / 10)
+    scale = np.float32(RANGE_DB / 10 * np.log(10))
+    energy = np.exp(scale * sound) + np.float32(gain) * np.exp(scale * other)
+    return np.asarray(np.clip(np.log(energy / np.float32(1 + gain)) / scale, 0, 1), dtype=np.float32)
+
+
+def _equalised(sound: Array, generator: Generator) -> Array:
+    where = np.arange(features.BINS) / features.BINS
+    turns = np.arange(1, 4)
+    heights = generator.normal(0, CURVE_DB / 2, 3) / turns
+    curve = heights @ np.cos(np.pi * turns[:, None] * where + generator.uniform(0, 2 * np.pi, (3, 1)))
+    change = (generator.uniform(-LOUDER_DB, LOUDER_DB) + curve) / RANGE_DB
+    return np.asarray(np.where(sound > 0, np.clip(sound + change, 0, 1), 0), dtype=np.float32)
+
+
+def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
     """What the network should say of a stretch of a recording.
 
-    notes: (notes, 4): onset s, offset s, pitch, velocity
-    start: first frame of the stretch
-    returns: (outputs, frames, pitches): onset as triangles, frame as 0 and 1, velocity while the onset is not 0
+    notes: (notes, 5): onset s, offset s, pitch, velocity, part
+    start: first frame of the stretch; semitones: added to each pitch
+    returns: (outputs, frames, pitches): onset and offset as triangles, frame as 0 and 1, velocity where the onset isn't 0
     """
-    result = np.zeros((3, frames, features.PITCHES), np.float32)
+    result = np.zeros((OUTPUTS, frames, features.PITCHES), np.float32)
     begin = notes[:, 0] * features.FRAMES_PER_SECOND - start
     end = notes[:, 1] * features.FRAMES_PER_SECOND - start
-    for index in np.flatnonzero((end > -ONSET_REACH) & (begin < frames + ONSET_REACH)):
-        pitch = int(notes[index, 2]) - features.LOWEST_PITCH
+    for index in np.flatnonzero((end > -REACH) & (begin < frames + REACH)):
+        pitch = int(notes[index, 2]) + semitones - features.LOWEST_PITCH
         if not 0 <= pitch < features.PITCHES:
             continue
-        near = np.arange(max(0, int(begin[index] - ONSET_REACH)), min(frames, int(begin[index] + ONSET_REACH) + 2))
-        height = np.clip(1 - np.abs(near - begin[index]) / ONSET_REACH, 0, 1)
+        near, height = _triangle(begin[index], frames)
         higher = height > result[0, near, pitch]
         result[0, near[higher], pitch] = height[higher]
-        result[2, near[higher], pitch] = notes[index, 3] / 127
+        result[3, near[higher], pitch] = notes[index, 3] / 127
         # at least one frame, also of a note shorter than that
         sounding = slice(max(0, int(np.ceil(begin[index]))), max(0, int(np.ceil(max(end[index], begin[index] + 1)))))
         result[1, sounding, pitch] = 1
+        near, height = _triangle(max(end[index], begin[index] + 1), frames)
+        result[2, near, pitch] = np.maximum(result[2, near, pitch], height)
     return result
+
+
+def _triangle(centre: float, frames: int) -> tuple[NDArray[np.int64], Array]:
+    near = np.arange(max(0, int(np.ceil(centre - REACH))), min(frames, int(centre + REACH) + 1))
+    return near, np.clip(1 - np.abs(near - centre) / REACH, 0, 1).astype(np.float32)

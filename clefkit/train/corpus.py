@@ -1,8 +1,8 @@
 """The music that networks learn from, as notes, and which of it is kept for what.
 
-Scores of the OpenScore collections (string quartets, and songs for voice and piano; CC0) and the POP909 arrangements
-(train and validation only). A work belongs to one split for ever: OpenScore works by a hash of composer and title,
-POP909 songs by the split that their index names. Quartets are shared out more evenly than songs, because they are the
+Scores of the OpenScore collections (string quartets, and songs for voice and piano; CC0), first editions of Chopin
+(CC BY 4.0) and the POP909 arrangements (train and validation only). A work belongs to one split for ever: OpenScore
+works by a hash of composer and title, Chopin's by opus, POP909 songs by the split that their index names. Quartets are shared out more evenly than songs, because they are the
 only works with four parts. The reader's result is kept in one file, so scores are parsed once.
 """
 
@@ -24,6 +24,7 @@ from clefkit.errors import ClefkitError
 
 # upper ends of the hash range (0 to 1) of test and validation; the rest is train
 SHARES = {"string-quartets": (0.25, 0.33), "lieder": (0.04, 0.06)}
+CHOPIN_SHARES = (0.1, 0.15)  # of works, "opus 10"; editions of one work stay together
 
 # what `make demo` plays and scores is never learnt from
 DEMO = "12 Lieder, 1786/6 Erinnerung ans Schicksal"
@@ -75,8 +76,8 @@ def read(data: Path, cache: Path) -> list[Work]:
     data: the folder that holds `openscore/` and `pop909/`
     """
     if not cache.is_file():
-        _save(cache, [*_openscore_works(data), *_pop_works(data)])
-    return _load(cache)
+        _save(cache, [*_openscore_works(data), *_chopin_works(data), *_pop_works(data)])
+    return load(cache)
 
 
 def _openscore_works(data: Path) -> Iterator[Work]:
@@ -95,6 +96,31 @@ def _openscore_works(data: Path) -> Iterator[Work]:
                 continue  # a score that `render` refuses is no loss among a thousand
             if len(played) > 0 and len(played.parts) <= PART_SPAN:
                 yield Work(name, belongs, played)
+
+
+def _chopin_works(data: Path) -> Iterator[Work]:
+    """First editions of Chopin's piano music (Fryderyk Chopin Institute, CC BY 4.0): train and validation."""
+    from clefkit.notation import kern
+    from clefkit.render import perform
+
+    with (
+        zipfile.ZipFile(data / "kern" / "chopin-first-editions.zip") as archive,
+        tempfile.TemporaryDirectory(prefix="clefkit-") as folder,
+    ):
+        path = Path(folder) / "score.krn"
+        for member in sorted(name for name in archive.namelist() if name.endswith(".krn")):
+            opus = Path(member).name.split("-")[0]
+            share = int.from_bytes(hashlib.sha256(f"chopin|{opus}".encode()).digest()[:8], "big") / 2**64
+            test, validation = CHOPIN_SHARES
+            if share < test:
+                continue
+            path.write_bytes(archive.read(member))
+            try:
+                played = perform.perform(kern.read(path), repeats=False).notes
+            except ClefkitError:
+                continue
+            if len(played) > 0 and len(played.parts) <= PART_SPAN:
+                yield Work(f"chopin/{Path(member).name}", "validation" if share < validation else "train", played)
 
 
 def _pop_works(data: Path) -> Iterator[Work]:
@@ -127,7 +153,8 @@ def _save(path: Path, works: list[Work]) -> None:
     temporary.replace(path)
 
 
-def _load(path: Path) -> list[Work]:
+def load(path: Path) -> list[Work]:
+    """What `read` kept."""
     with np.load(path) as file:
         data = {key: file[key] for key in file.files}
     works = []

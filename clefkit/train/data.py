@@ -1,16 +1,20 @@
 """The training set: recordings made from the corpus, kept as compact features with their notes.
 
-A recording is 45 seconds of one work, arranged, played on soundfonts, made-up instruments or real single notes, and
-recorded somewhere. It is drawn from (seed, set, shard, number) alone, so a shard can be built again, bit for bit, in
-any order, and is skipped when it is there. Features are rounded to 8 bits (a third of a decibel): 23 kB a second.
-Shards are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz` (the notes) beside it; `manifest.json` says
-from what.
+A recording is 45 seconds of one work, or of exercises, arranged, played by a font, real single notes or made-up
+instruments, and recorded somewhere. It is drawn from (seed, set, shard, number) alone, so a shard can be built again,
+bit for bit, in any order and by any number of processes, and is skipped when it is there. Features are rounded to 8
+bits (a third of a decibel): 52 kB a second. Shards are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz`
+(the notes) beside it; `manifest.json` says from what.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -22,19 +26,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit import features
-from clefkit.notes import Notes, Performance, make, take
+from clefkit.notes import Notes, make
 from clefkit.record import sha256
-from clefkit.render import synth
-from clefkit.train import arrange, corpus, recording, timbres
+from clefkit.train import arrange, corpus, exercises, heard, players, recording, sampler
 
 Array = NDArray[np.float32]
 
 RECORDING_S = 45.0
 PER_SHARD = 32
-OWN_GAIN = 0.25  # brings instruments of `timbres` to the level of a soundfont
-COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.4, "pop909": 0.3}  # how often a work of each is played
-SET_NUMBER = {"train": 0, "validation": 1, "halls": 2}  # "halls" are train works too, in large rooms
-COLUMNS = ("onset", "offset", "pitch", "velocity")
+COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}  # how often a work of each is played
+EXERCISES = 0.12
+EMPTY = 0.04  # recordings without notes
+SET_NUMBER = {"train": 0, "validation": 1}
+COLUMNS = ("onset", "offset", "pitch", "velocity", "part")
 
 
 class Shard(NamedTuple):
@@ -42,36 +46,55 @@ class Shard(NamedTuple):
 
     sound: (frames, channels, bins), uint8, 0 to 255 for 0 to 1
     first: (recordings + 1,), the first frame of each, and the end
-    notes: per recording, (notes, 4): onset s, offset s, pitch, velocity
-    kind: per recording, what played: "font", "held back", "made up", "real", "silence"
+    notes: per recording, (notes, 5): onset s, offset s, pitch, velocity, part
+    timbres: per recording, who played each part; none in a recording without music
     """
 
     sound: NDArray[np.uint8]
     first: NDArray[np.int64]
     notes: list[Array]
-    kind: list[str]
+    timbres: list[list[str]]
 
 
-def build(data: Path, out: Path, fonts: Sequence[Path], shards: dict[str, int], seed: int) -> Iterator[str]:
+class Sources(NamedTuple):
+    """Where the set comes from.
+
+    data: folder with `openscore/`, `pop909/`, `kern/` and `real/`
+    fonts: soundfonts to play with
+    samples: a folder of more real notes (`python -m clefkit.train.gather`), or None
+    """
+
+    data: Path
+    fonts: tuple[Path, ...]
+    samples: Path | None = None
+
+
+def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
     """Build what is missing of a training set.
 
-    data: folder with `openscore/`, `pop909/` and `real/`
     out: where the shards go; also the notes of the corpus
-    fonts: soundfonts to play with
-    shards: how many of each set, {"validation": 2, "train": 28, "halls": 12}
+    shards: how many of each set, {"validation": 2, "train": 80}
+    jobs: processes
     yields: a line for people after each shard
     """
     out.mkdir(parents=True, exist_ok=True)
-    works = corpus.read(data, out / "corpus.npz")
-    _write_manifest(out, fonts, shards, seed, len(works))
-    for kept, count in shards.items():
-        split = "validation" if kept == "validation" else "train"
-        chosen = {name: _of_collection(works, split, name) for name in COLLECTIONS}
-        for number in range(count):
-            name = f"{kept}-{number:03d}"
-            if not (out / f"{name}.npz").is_file():
-                _write_shard(out / name, _recordings(chosen, data, fonts, [seed, SET_NUMBER[kept], number]))
-                yield f"{name}: built from {sum(map(len, chosen.values()))} works"
+    works = corpus.read(sources.data, out / "corpus.npz")
+    _write_manifest(sources, out, shards, seed, len(works))
+    wanted = [(kept, number) for kept, count in shards.items() for number in range(count)]
+    missing = [(kept, number) for kept, number in wanted if not (out / f"{kept}-{number:03d}.npz").is_file()]
+    # not forked: a synthesiser's library doesn't survive that
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        tasks = [pool.submit(build_shard, sources, out, kept, number, seed) for kept, number in missing]
+        for task in tasks:
+            yield f"{task.result()}: built"
+
+
+def build_shard(sources: Sources, out: Path, kept: str, number: int, seed: int) -> str:
+    """Build one shard, when the corpus has been read. Returns its name."""
+    name = f"{kept}-{number:03d}"
+    recordings = (_recording(sources, out, kept, [seed, SET_NUMBER[kept], number, each]) for each in range(PER_SHARD))
+    _write_shard(out / name, recordings)
+    return name
 
 
 def load(path: Path) -> Shard:
@@ -79,150 +102,124 @@ def load(path: Path) -> Shard:
     with np.load(path.with_suffix(".npz")) as file:
         bounds = file["bound"]
         notes = [file["notes"][start:end] for start, end in pairwise(bounds)]
-        return Shard(np.load(path, mmap_mode="r"), file["first"], notes, [str(kind) for kind in file["kind"]])
+        timbres = [json.loads(str(line)) for line in file["timbres"]]
+        return Shard(np.load(path, mmap_mode="r"), file["first"], notes, timbres)
 
 
-def _write_manifest(out: Path, fonts: Sequence[Path], shards: dict[str, int], seed: int, works: int) -> None:
+def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: int, works: int) -> None:
     manifest = {
         "seed": seed,
         "shards": shards,
         "recording_s": RECORDING_S,
         "recordings_a_shard": PER_SHARD,
         "works": works,
-        "fonts": {font.name: sha256(font) for font in fonts},
+        "fonts": {font.name: sha256(font) for font in sources.fonts},
+        "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
         "corpus_sha256": sha256(out / "corpus.npz"),
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, str]]) -> None:
-    sounds, tables, kinds = [], [], []
-    for sound, notes, kind in recordings:
+def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, list[str]]]) -> None:
+    sounds, tables, timbres = [], [], []
+    for sound, notes, played in recordings:
         sounds.append(np.rint(features.compute(sound) * 255).astype(np.uint8))
         tables.append(np.stack([getattr(notes, name) for name in COLUMNS], axis=1).astype(np.float32))
-        kinds.append(kind)
+        timbres.append(json.dumps(played))
     np.save(path.with_suffix(".npy"), np.concatenate(sounds))
     first = np.cumsum([0, *(len(sound) for sound in sounds)])
     bound = np.cumsum([0, *(len(table) for table in tables)])
     temporary = path.with_name(path.name + ".part.npz")
-    np.savez(temporary, first=first, bound=bound, notes=np.concatenate(tables), kind=np.array(kinds))
+    np.savez(temporary, first=first, bound=bound, notes=np.concatenate(tables), timbres=np.array(timbres))
     temporary.replace(path.with_suffix(".npz"))
 
 
-def _recordings(
-    works: dict[str, list[Notes]], data: Path, fonts: Sequence[Path], seed: list[int]
-) -> Iterator[tuple[Array, Notes, str]]:
-    speech = _speech(data)
-    for number in range(PER_SHARD):
-        generator = np.random.default_rng([*seed, number])
-        validation = seed[1] == SET_NUMBER["validation"]
-        kind = _kind(number, validation, generator)
-        if kind == "silence":
-            dry, notes = _nothing(generator), make([], [], [])
-            said = speech if generator.random() < 0.5 else None
-        else:
-            piece = _piece(works, generator)
-            chosen = arrange.arrange(piece, RECORDING_S - 2, generator, held_back=kind == "held back")
-            dry, notes = _sound(chosen, kind, data, fonts, validation, generator)
-            said = speech if generator.random() < 0.02 else None
-        hall = seed[1] == SET_NUMBER["halls"]
-        yield recording.record(dry, features.RATE, generator, said, hall), notes, kind
-
-
-def _kind(number: int, validation: bool, generator: Generator) -> str:
-    """What plays: drawn for training, in turn for validation."""
-    if validation:
-        return ("held back", "real", "made up", "held back", "font")[number % 5] if number < 30 else "silence"
-    return str(generator.choice(["font", "made up", "real", "silence"], p=[0.72, 0.15, 0.1, 0.03]))
-
-
-def _of_collection(works: list[corpus.Work], split: str, collection: str) -> list[Notes]:
-    """Works long enough to take a stretch of."""
-    mine = [work.notes for work in works if work.split == split and work.name.startswith(f"{collection}/")]
-    return [notes for notes in mine if len(notes) > 40 and not all(part.drums for part in notes.parts)]
+def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple[Array, Notes, list[str]]:
+    """One recording: its sound, what can be heard of its notes, and who played each part."""
+    generator = np.random.default_rng(seed)
+    if generator.random() < EMPTY:
+        dry, notes, timbres = _nothing(generator), make([], [], []), []
+        said = _speech(sources.data) if generator.random() < 0.6 else None
+    else:
+        works = _works(out / "corpus.npz", kept)
+        chosen = arrange.arrange(_piece(works, generator), RECORDING_S - 2, generator)
+        dry, notes, timbres = _played(chosen, _hall(sources, kept), generator)
+        said = _speech(sources.data) if generator.random() < 0.02 else None
+    sound, notes = recording.somewhere(dry, notes, features.RATE, generator, said)
+    length = int(RECORDING_S * features.RATE)
+    return np.pad(sound, (0, max(0, length - len(sound))))[:length], notes, timbres
 
 
 def _piece(works: dict[str, list[Notes]], generator: Generator) -> Notes:
+    if generator.random() < EXERCISES:
+        return exercises.draw(RECORDING_S - 2, generator)
     collection = works[str(generator.choice(list(COLLECTIONS), p=list(COLLECTIONS.values())))]
     return collection[int(generator.integers(len(collection)))]
 
 
-def _sound(
-    chosen: arrange.Chosen, kind: str, data: Path, fonts: Sequence[Path], validation: bool, generator: Generator
-) -> tuple[Array, Notes]:
-    """(samples,) at the rate of the features, and the notes that sounded. Parts that are not on the kind's own
-    instruments are on a soundfont."""
+def _played(chosen: arrange.Chosen, hall: players.Hall, generator: Generator) -> tuple[Array, Notes, list[str]]:
+    """(samples,) at the rate of the features; the notes that can be heard; the timbres of their parts."""
     length = int(RECORDING_S * features.RATE)
-    notes = chosen.performance.notes
-    sound = np.zeros(length, np.float32)
-    targets = []
-    on_font = np.ones(len(notes.parts), dtype=bool)
-    if kind in ("made up", "real"):
-        others = [index for index, part in enumerate(notes.parts) if not part.drums]
-        taken = [part for part in others if validation or generator.random() < 0.8]
-        for part in taken:
-            mine = _of_part(notes, np.array([part]))
-            played, voice = _own(mine, kind, data, validation, chosen.tuning, generator)
-            on_font[part] = len(played) == 0 and not validation
-            sound += voice * np.float32(OWN_GAIN)
-            targets.append(played)
-    if on_font.any():
-        played, voice = _on_font(chosen.performance, np.flatnonzero(on_font), fonts, generator)
-        sound += voice
-        targets.append(played)
-    onset, offset, pitch, velocity = (np.concatenate([getattr(each, name) for each in targets]) for name in COLUMNS)
-    return sound, make(onset, offset, pitch, velocity)
+    takes = [players.play(voice, hall, length, chosen.tuning, generator) for voice in chosen.voices]
+    played = [(voice, take) for voice, take in zip(chosen.voices, takes, strict=True) if take is not None]
+    sounds = [_balanced(take.sound, generator) for _, take in played]
+    mix = np.sum(sounds, axis=0, dtype=np.float32) if sounds else np.zeros(length, np.float32)
+    whole = features.resolved(mix)
+    columns: list[Array] = []
+    timbres = []
+    for sound, (voice, take) in zip(sounds, played, strict=True):
+        if not voice.drums:
+            notes = heard.audible(take.notes, features.resolved(sound), whole, float(whole.max()))
+            part = np.full(len(notes), len(timbres))
+            columns.append(np.stack([notes.onset, notes.offset, notes.pitch, notes.velocity, part]))
+            timbres.append(take.timbre)
+    onset, offset, pitch, velocity, parts = np.concatenate(columns, axis=1) if columns else np.zeros((5, 0))
+    return mix, _struck_again(make(onset, offset, pitch, velocity, parts)), timbres
 
 
-def _own(
-    notes: Notes, kind: str, data: Path, validation: bool, tuning: float, generator: Generator
-) -> tuple[Notes, Array]:
-    """One part on a made-up instrument or on real notes: what of it could be played, and its sound."""
-    length = int(RECORDING_S * features.RATE)
-    if kind == "made up":
-        return notes, timbres.play(notes, timbres.draw(generator), length, features.RATE, tuning, generator)
-    names = timbres.SAMPLED_HELD_BACK if validation else timbres.SAMPLED_TRAIN
-    folders = [data / "real" / "notes" / name for name in names]
-    within = [timbres.reachable(notes, folder, features.RATE) for folder in folders]
-    weights = np.array([mask.mean() ** 4 for mask in within]) + 1e-9
-    index = int(generator.choice(len(folders), p=weights / weights.sum()))
-    kept = take(notes, within[index])
-    return kept, timbres.play_real(kept, folders[index], length, features.RATE, tuning, generator)
+def _struck_again(notes: Notes) -> Notes:
+    """A note ends where the next of its part and pitch begins."""
+    offset = notes.offset.copy()
+    order = np.lexsort((notes.onset, notes.pitch, notes.part))
+    same = (np.diff(notes.pitch[order]) == 0) & (np.diff(notes.part[order]) == 0)
+    before, after = order[:-1][same], order[1:][same]
+    offset[before] = np.maximum(np.minimum(offset[before], notes.onset[after]), notes.onset[before] + 0.02)
+    return replace(notes, offset=offset)
 
 
-def _on_font(
-    performance: Performance, parts: NDArray[np.int64], fonts: Sequence[Path], generator: Generator
-) -> tuple[Notes, Array]:
-    """Some parts of a performance on a soundfont; drums sound but aren't among the notes."""
-    font = fonts[int(generator.integers(len(fonts)))]
-    rate = int(generator.choice([features.RATE, 2 * features.RATE], p=[0.6, 0.4]))
-    controls = tuple(control for control in performance.controls if control.part in parts)
-    rendering = synth.render(Performance(_of_part(performance.notes, parts), controls), font, rate)
-    mono = rendering.audio.samples.mean(axis=0)
-    if rate != features.RATE:
-        mono = soxr.resample(mono, rate, features.RATE)
-    length = int(RECORDING_S * features.RATE)
-    sound = np.zeros(length, np.float32)
-    sound[: min(length, len(mono))] = mono[:length]
-    drums = np.array([part.drums for part in rendering.notes.parts])
-    sounding = ~drums[rendering.notes.part]
-    return take(rendering.notes, sounding), sound
+def _balanced(sound: Array, generator: Generator) -> Array:
+    """Parts are about as loud as each other, give or take."""
+    loudness = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) + 1e-9
+    wanted = 0.05 * 10 ** (generator.normal(0, 4) / 20)
+    own = float(np.clip(wanted / loudness, 0.1, 10))
+    return sound * np.float32(own)
 
 
-def _of_part(notes: Notes, parts: NDArray[np.int64]) -> Notes:
-    """The notes of some parts; part numbers stay."""
-    return take(notes, np.isin(notes.part, parts))
+@lru_cache(maxsize=4)
+def _works(cache: Path, split: str) -> dict[str, list[Notes]]:
+    """Works of a split long enough to take a stretch of, by collection."""
+    works = [work for work in corpus.load(cache) if work.split == split]
+    long = [work for work in works if len(work.notes) > 40 and not all(part.drums for part in work.notes.parts)]
+    return {name: [work.notes for work in long if work.name.startswith(f"{name}/")] for name in COLLECTIONS}
+
+
+@lru_cache(maxsize=4)
+def _hall(sources: Sources, split: str) -> players.Hall:
+    folders = [sources.data / "real", *([sources.samples] if sources.samples else [])]
+    samples = [each for folder in folders for each in sampler.instruments(folder)]
+    return players.Hall(sources.fonts, tuple(each for each in samples if each.split == split), split)
 
 
 def _nothing(generator: Generator) -> Array:
     """No music: silence, or slowly changing noise."""
     length = int(RECORDING_S * features.RATE)
-    if generator.random() < 0.5:
+    if generator.random() < 0.4:
         return np.zeros(length, np.float32)
     swell = np.interp(np.arange(length), np.linspace(0, length, 12), generator.uniform(0, 1, 12))
     return (generator.standard_normal(length, dtype=np.float32) * swell * 0.1).astype(np.float32)
 
 
+@lru_cache(maxsize=1)
 def _speech(data: Path) -> Array:
     samples, rate = soundfile.read(data / "real" / "not_music" / "speech_198.flac", dtype="float32")
     return np.asarray(soxr.resample(samples, rate, features.RATE), dtype=np.float32)

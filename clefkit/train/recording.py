@@ -1,17 +1,58 @@
 """What lies between the instruments and the file: a room, a microphone, noise, a level.
 
-Rooms are made up (early echoes and an exponentially decaying, darkening tail; the direct sound stays where it was), so
-that no measured or simulated response of the project is learned by heart. All linear parts are one multiplication in
+Half of the recordings go through a chain of our own, drawn anew each time; the other half through a preset of
+`augment`, of any level, but those that `heldout` keeps for the test. In our own chain rooms are made up (early echoes and an exponentially decaying, darkening tail; the direct sound stays where it was), so that
+no response is learned by heart; all linear parts are one multiplication in
 the frequency domain over the whole excerpt.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from clefkit import augment, registry
+from clefkit.audio import Audio
+from clefkit.notes import Notes
+
 Array = NDArray[np.float32]
+
+OWN_CHAIN = 0.5
+LEVELS = (0.4, 0.35, 0.25)  # how often a preset of level 1, 2, 3 is drawn
+HELD_OUT_PRESETS = ("ribbon", "rehearsal", "next-door")
+
+
+def somewhere(
+    dry: Array, notes: Notes, rate: int, generator: Generator, speech: Array | None = None
+) -> tuple[Array, Notes]:
+    """The sound recorded somewhere, and the notes where they are in it.
+
+    dry: (samples,), float32; speech: somebody who talks meanwhile, at `rate`
+    """
+    if generator.random() < OWN_CHAIN or not dry.any():
+        return record(dry, rate, generator, speech, hall=generator.random() < 0.2), notes
+    names = _presets()[int(generator.choice(3, p=LEVELS))]
+    chosen = names[int(generator.integers(len(names)))]
+    if speech is not None:
+        dry = _spoken(dry, speech, generator)
+    level = 10 ** (-generator.uniform(3, 24) / 20) / max(float(np.abs(dry).max()), 1e-6)
+    sound, clock = augment.apply(Audio(dry[None] * np.float32(level), rate), chosen, generator)
+    moved = clock.moved(notes)
+    return sound.samples.mean(axis=0), replace(moved, pitch=notes.pitch)
+
+
+@lru_cache(maxsize=1)
+def _presets() -> tuple[tuple[str, ...], ...]:
+    """The presets that training may use, by level."""
+    levels = {name: int(registry.preset(name).get("level", 0)) for name in sorted(registry.presets())}
+    return tuple(
+        tuple(name for name, level in levels.items() if level == wanted and name not in HELD_OUT_PRESETS)
+        for wanted in (1, 2, 3)
+    )
 
 
 def record(dry: Array, rate: int, generator: Generator, speech: Array | None = None, hall: bool = False) -> Array:
@@ -35,13 +76,21 @@ def record(dry: Array, rate: int, generator: Generator, speech: Array | None = N
     reference = loudness if loudness > 1e-6 else 0.05
     wet = wet + _noise(size, rate, generator) * np.float32(reference * 10 ** (-generator.uniform(18, 70) / 20))
     if speech is not None:
-        start = int(generator.integers(0, max(1, size - len(speech))))
-        voice = speech[: size - start]
-        gain = reference * 10 ** (-generator.uniform(12, 30) / 20) / float(np.sqrt(np.mean(voice**2)))
-        wet[start : start + len(voice)] += np.float32(gain) * voice
+        wet = _spoken(wet, speech, generator)
     peak_db = generator.uniform(-30, -1) if generator.random() < 0.5 else -generator.uniform(1, 6)
     peak = 10 ** (peak_db / 20)
     return np.asarray(wet * np.float32(peak / max(float(np.abs(wet).max()), 1e-6)), dtype=np.float32)
+
+
+def _spoken(sound: Array, speech: Array, generator: Generator) -> Array:
+    """With somebody who talks in it, 12 to 30 dB below; alone where there is nothing else."""
+    start = int(generator.integers(0, max(1, len(sound) - len(speech))))
+    voice = speech[: len(sound) - start]
+    loudness = float(np.sqrt(np.mean(sound**2)))
+    wanted = loudness * 10 ** (-generator.uniform(12, 30) / 20) if loudness > 1e-4 else 0.05
+    result = sound.copy()
+    result[start : start + len(voice)] += np.float32(wanted / float(np.sqrt(np.mean(voice**2)))) * voice
+    return result
 
 
 def _microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.complex128]:
