@@ -23,7 +23,8 @@ BODY_PER_OCTAVE = 6  # values of a body's curve
 BODY_FINE = 96  # the same, for looking up
 BODY_OCTAVES = 9
 BLOCK = 128  # frames that fit into the cache
-EVEN_OUT = 0.75  # how far the loudness is the player's will, not chance of the resonances
+EVEN_FRAMES = 130  # 0.4 s: slower changes of the loudness are the player's will, not chance of the resonances
+MOST_KEPT = 2.0  # log power: 9 dB
 
 
 def tone(contours: Contours, phase: Array, player: Player, size: float, rate: int) -> Array:
@@ -34,11 +35,11 @@ def tone(contours: Contours, phase: Array, player: Player, size: float, rate: in
     loud_db = contours.level_db + 20 * np.log10(np.maximum(contours.gate, 1e-2))
     amplitudes = _amplitudes(contours, loud_db, player, size, rate)
     power = np.sum(amplitudes**2, axis=1, dtype=np.float64) / 2
-    even = smooth(np.log(power + 1e-12), 130)
-    gain = contours.gate * contours.voiced * 10 ** (contours.level_db / 20) * np.exp(-0.5 * EVEN_OUT * even)
-    amplitudes *= (gain * np.exp(-0.5 * (1 - EVEN_OUT) * np.mean(even))).astype(np.float32)[:, None]
+    gain = contours.gate * contours.voiced * 10 ** (contours.level_db / 20) * _evened(np.log(power + 1e-12))
+    amplitudes *= gain.astype(np.float32)[:, None]
     steps = 2 if player["under_db"] > -60 else 1
-    return _sum(amplitudes, np.exp(1j * phase / steps).astype(np.complex64))[: len(phase)]
+    starts = np.exp(1j * player["spread"] * np.arange(1, amplitudes.shape[1] + 1) ** 2).astype(np.complex64)
+    return _sum(amplitudes * starts, np.exp(1j * phase / steps).astype(np.complex64))[: len(phase)]
 
 
 def phase(pitch: NDArray[np.float64], length: int, rate: int) -> Array:
@@ -64,7 +65,7 @@ def bells(squares: Array, formants: NDArray[np.float64], player: Player) -> Arra
     """
     power = np.ones((len(formants), squares.shape[1]), np.float32)
     for formant in formants.T:
-        sharpness = formant / (player["bandwidth"] * (60 + 0.05 * formant))
+        sharpness = formant / (player["bandwidth"] * (50 + formant**2 / 20_000))
         ratio = squares * (1 / formant**2).astype(np.float32)[:, None]
         power *= (1 + ratio**2) / ((1 - ratio) ** 2 + ratio * (sharpness**-2).astype(np.float32)[:, None])
     return np.asarray(np.float32(10 * player["formant_gain"]) * np.log10(power), dtype=np.float32)
@@ -101,6 +102,13 @@ def _amplitudes(
     return np.asarray(amplitudes, dtype=np.float32)
 
 
+def _evened(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gains that leave of the resonances' loudness (log power, frames) a quarter, and what vibrato stirs up."""
+    slow = smooth(power, EVEN_FRAMES)
+    kept = 0.25 * (slow - slow.mean()) + power - slow
+    return np.asarray(np.exp(0.5 * (MOST_KEPT * np.tanh(kept / MOST_KEPT) - power)))
+
+
 def _source(numbers: Array, player: Player) -> Array:
     """dB of each harmonic beside the slope: weak even ones, nodes at the bow, a weak or strong fundamental."""
     whole = numbers % 1 == 0
@@ -110,21 +118,23 @@ def _source(numbers: Array, player: Player) -> Array:
     return np.asarray(even + nodes + first + np.where(whole, 0.0, player["under_db"]), dtype=np.float32)
 
 
-def _sum(amplitudes: Array, turn: NDArray[np.complex64]) -> Array:
-    """Σ amplitude(t) sin(k φ(t)); turn: (samples,), exp(iφ)."""
+def _sum(amplitudes: NDArray[np.complex64], turn: NDArray[np.complex64]) -> Array:
+    """The imaginary part of Σ amplitude(t) exp(ikφ(t)), with k from 1.
+
+    amplitudes: (frames, harmonics); turn: (samples,), exp(iφ)
+    """
     frames = len(amplitudes) - 1
     turns = np.resize(turn, frames * STEP).reshape(frames, STEP)
     sound = np.zeros((frames, STEP), np.float32)
     along = (np.arange(STEP) / STEP).astype(np.float32)
     for first in range(0, frames, BLOCK):
         mine = amplitudes[first : first + BLOCK + 1]
-        loudest = mine.max(axis=0)
-        heard = np.flatnonzero(loudest > 1e-4)
+        heard = np.flatnonzero(np.abs(mine).max(axis=0) > 1e-4)
         total = np.zeros((len(mine) - 1, STEP), np.complex64)
         here = turns[first : first + BLOCK]
         for number in range(heard[-1] if len(heard) else -1, -1, -1):
             column = mine[:, number]
-            total.real += column[:-1, None] + np.diff(column)[:, None] * along
+            total += column[:-1, None] + np.diff(column)[:, None] * along
             total *= here
         sound[first : first + BLOCK] = total.imag
     return sound.reshape(-1)
