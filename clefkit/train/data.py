@@ -36,7 +36,8 @@ RECORDING_S = 45.0
 PER_SHARD = 32
 COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}  # how often a work of each is played
 EXERCISES = 0.12
-EMPTY = 0.04  # recordings without notes
+EMPTY = 0.05  # recordings without notes
+NOISY = 0.12  # with noises that are no notes: drums, taps, breaths
 SET_NUMBER = {"train": 0, "validation": 1}
 COLUMNS = ("onset", "offset", "pitch", "velocity", "part")
 
@@ -145,6 +146,8 @@ def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple
         chosen = arrange.arrange(_piece(works, generator), RECORDING_S - 2, generator)
         dry, notes, timbres = _played(chosen, _hall(sources, kept), generator)
         said = _speech(sources.data) if generator.random() < 0.02 else None
+    if sources.samples is not None and generator.random() < (NOISY if timbres else 0.5):
+        dry = _noisy(dry, sources.samples, generator)
     sound, notes = recording.somewhere(dry, notes, features.RATE, generator, said)
     length = int(RECORDING_S * features.RATE)
     return np.pad(sound, (0, max(0, length - len(sound))))[:length], notes, timbres
@@ -217,6 +220,35 @@ def _nothing(generator: Generator) -> Array:
         return np.zeros(length, np.float32)
     swell = np.interp(np.arange(length), np.linspace(0, length, 12), generator.uniform(0, 1, 12))
     return (generator.standard_normal(length, dtype=np.float32) * swell * 0.1).astype(np.float32)
+
+
+def _noisy(sound: Array, samples: Path, generator: Generator) -> Array:
+    """With a few noises, each now and then."""
+    files = _noises(samples)
+    if not files:
+        return sound
+    result = sound.copy()
+    loudness = max(float(np.sqrt(np.mean(sound**2))), 0.02)
+    for _ in range(int(generator.integers(1, 5))):
+        noise = _noise(files[int(generator.integers(len(files)))])
+        peak = loudness * 10 ** (generator.uniform(-6, 14) / 20)
+        for start in generator.integers(0, len(sound), int(generator.integers(1, 30))):
+            piece = noise[: len(sound) - start] * np.float32(peak * generator.uniform(0.3, 1))
+            result[start : start + len(piece)] += piece
+    return result
+
+
+@lru_cache(maxsize=2)
+def _noises(samples: Path) -> list[Path]:
+    return sampler.noises(samples)
+
+
+@lru_cache(maxsize=400)
+def _noise(path: Path) -> Array:
+    """Mono, at the rate of the features, peak 1."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = soxr.resample(samples.mean(axis=1), rate, features.RATE)
+    return np.asarray(mono / max(float(np.abs(mono).max()), 1e-6), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ def play(part: Voice, hall: Hall, length: int, tuning: float, generator: Generat
     """
     if part.drums:
         return _on_font(part, hall, length, generator)
-    shares = np.array([0.56, 0.22, 0.09, 0.13]) if hall.samples else np.array([0.68, 0.0, 0.16, 0.16])
+    shares = np.array([0.46, 0.28, 0.14, 0.12]) if hall.samples else np.array([0.68, 0.0, 0.16, 0.16])
     source = SOURCES[int(generator.choice(4, p=shares))]
     played = None
     if source == "sampled":

@@ -64,6 +64,12 @@ def instruments(folder: Path) -> list[Instrument]:
     return [_instrument(folder, name, rows) for name, rows in sorted(found.items())]
 
 
+def noises(folder: Path) -> list[Path]:
+    """Recordings of the index that have no pitch: drums, keys, breaths."""
+    with (folder / "index.csv").open(encoding="utf-8", newline="") as index:
+        return [folder / row["file"] for row in csv.DictReader(index) if not row.get("midi_pitch")]
+
+
 def reach(instrument: Instrument, pitch: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(notes,): which of these pitches have a recording near enough."""
     return np.asarray(np.abs(pitch[:, None] - instrument.pitches).min(axis=1) <= FARTHEST)
