@@ -1,0 +1,123 @@
+"""The recipe of the timbre branch of the checkpoint `notes`.
+
+Each step takes some recordings of the training set and up to 64 neighbouring notes of each, as a transcription would
+have them (onsets and offsets a little off, some notes not found). Two losses: notes of one timbre close, of others
+apart, within a recording (supervised contrastive, Khosla et al. 2020, temperature .1), and the logarithm of the odds
+that two notes are of one timbre, from the cosine of their points and the distance of their pitches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clefkit import features
+from clefkit.nets.timbre import Timbre
+from clefkit.train.data import Shard
+from clefkit.transcribe import timbre
+
+RECORDINGS = 8
+NOTES = 64
+RATE = 2e-3
+TEMPERATURE = 0.1
+NOT_FOUND = 0.12
+
+
+class Some(NamedTuple):
+    """Neighbouring notes of a recording. who: (notes,), the timbre of each as a number; pitch: (notes,)"""
+
+    views: timbre.Views
+    who: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+
+
+class Odds(nn.Module):
+    """The logarithm of the odds that two notes are of one timbre: (notes, POINT), (notes,) -> (notes, notes)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(8.0))
+        self.bias = nn.Parameter(torch.tensor(-4.0))
+        self.apart = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, points: Tensor, pitch: Tensor) -> Tensor:
+        distance = (pitch[:, None] - pitch[None]).abs() / 12
+        result: Tensor = self.slope * points @ points.T + self.bias + self.apart * distance
+        return result
+
+
+def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> Some:
+    """Notes of one recording, a stretch of it."""
+    while True:
+        shard = shards[int(generator.integers(len(shards)))]
+        number = int(generator.integers(len(shard.timbres)))
+        table = shard.notes[number]
+        if len(table) >= 8 and (len(set(shard.timbres[number])) > 1 or generator.random() < 0.15):
+            break
+    names = shard.timbres[number]
+    codes = np.array([names.index(name) for name in names])
+    sound = shard.sound[shard.first[number] : shard.first[number + 1]].astype(np.float32) / 255
+    onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
+    length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
+    found = np.flatnonzero(generator.random(len(table)) > NOT_FOUND)
+    first = int(generator.integers(0, max(1, len(found) - most)))
+    chosen = found[first : first + most]
+    start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)
+    end = start + np.maximum(2, np.rint(length[chosen])).astype(np.int64)
+    pitch = table[chosen, 2].astype(np.int64)
+    return Some(timbre.views(sound, start, end, pitch), codes[table[chosen, 4].astype(int)], pitch)
+
+
+def contrast(points: Tensor, who: Tensor) -> Tensor:
+    """How far notes are from others of their timbre, compared with the rest of their recording."""
+    alike = (who[:, None] == who[None]) & ~torch.eye(len(who), dtype=torch.bool)
+    scores = points @ points.T / TEMPERATURE
+    scores = scores.masked_fill(torch.eye(len(who), dtype=torch.bool), -1e4)
+    share = scores - scores.logsumexp(dim=1, keepdim=True)
+    counted = alike.sum(1) > 0
+    if not counted.any():
+        return points.sum() * 0
+    return -((share * alike).sum(1)[counted] / alike.sum(1)[counted]).mean()
+
+
+def train(shards: Sequence[Shard], steps: int, seed: int) -> Iterator[tuple[dict[str, Any], Timbre, Odds]]:
+    """yields: every 250 steps what there is to tell, and the networks as they are"""
+    torch.manual_seed(seed)
+    network, odds = Timbre(), Odds()
+    optimiser = torch.optim.AdamW([*network.parameters(), *odds.parameters()], RATE, weight_decay=0.01)
+    total = np.zeros(3)
+    for step in range(steps):
+        generator = np.random.default_rng([seed, 2, step])
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1.0, (step + 1) / 100) * min(1.0, 2 * (1 - step / steps))
+        some = [draw(shards, generator) for _ in range(RECORDINGS)]
+        points = network(*(torch.from_numpy(np.concatenate(parts)) for parts in zip(*(each.views for each in some), strict=True)))
+        first, value = 0, torch.zeros(())
+        for each in some:
+            mine = points[first : first + len(each.who)]
+            first += len(each.who)
+            who, pitch = torch.from_numpy(each.who), torch.from_numpy(each.pitch).float()
+            logits = odds(mine, pitch)
+            same = (who[:, None] == who[None]).float()
+            apart = 1 - torch.eye(len(who))
+            entropy = (functional.binary_cross_entropy_with_logits(logits, same, reduction="none") * apart).sum() / apart.sum()
+            right = (((logits > 0) == same.bool()) * apart).sum() / apart.sum()
+            contrasted = contrast(mine, who)
+            value = value + (entropy + 0.5 * contrasted) / RECORDINGS
+            total += [float(entropy.detach()), float(contrasted.detach()), float(right)]
+        optimiser.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 3.0)
+        optimiser.step()
+        if (step + 1) % 250 == 0:
+            entropy_mean, contrast_mean, right_mean = (total / 250 / RECORDINGS).round(4).tolist()
+            total[:] = 0
+            yield {"step": step + 1, "entropy": entropy_mean, "contrast": contrast_mean, "pairs": right_mean}, network, odds
