@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from clefkit import features
 from clefkit.nets.timbre import Timbre
+from clefkit.train import batches
 from clefkit.train.data import Shard
 from clefkit.transcribe import timbre
 
@@ -64,7 +65,7 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
             break
     names = shard.timbres[number]
     codes = np.array([names.index(name) for name in names])
-    sound = shard.sound[shard.first[number] : shard.first[number + 1]].astype(np.float32) / 255
+    sound = shard.sound[shard.first[number] : shard.first[number + 1]]
     onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
     length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
     found = np.flatnonzero(generator.random(len(table)) > NOT_FOUND)
@@ -73,7 +74,9 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
     start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)
     end = start + np.maximum(2, np.rint(length[chosen])).astype(np.int64)
     pitch = table[chosen, 2].astype(np.int64)
-    return Some(timbre.views(sound, start, end, pitch), codes[table[chosen, 4].astype(int)], pitch)
+    low, high = max(0, int(start.min()) - 1), int(start.max()) + timbre.FRAMES + 1
+    roll = batches.target(table[:, :5], low, min(high, len(sound)) - low)[1] > 0
+    return Some(timbre.views(sound[low:high].astype(np.float32) / 255, roll, start - low, end - low, pitch), codes[table[chosen, 4].astype(int)], pitch)
 
 
 def contrast(points: Tensor, who: Tensor) -> Tensor:

@@ -2,23 +2,25 @@
 
 Each note is looked at by itself: the energies at its first twenty partials, and between them, over its first half
 second, and which of these partials other notes sound at too (`views`). A small network makes of that a point on a
-sphere; the closer two points, the more likely it is that one instrument played both notes. Training made that exact: a
-slope and a bias turn the cosine of two points, and how far apart the notes are in pitch, into the logarithm of the odds
-that they are of one instrument.
+sphere. How close two points are, and how far apart the notes are in pitch, tells the logarithm of the odds that one
+instrument played both; training made these odds true.
 
 So the number of instruments isn't guessed first: notes are put together as long as the odds, summed over all pairs,
-gain by it (correlation clustering, Bansal, Blum and Chawla 2004, by greedy joining). When nothing gains from being
+gain by it (correlation clustering: Bansal, Blum and Chawla 2004), by average linkage. When nothing gains from being
 apart, there is one instrument.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import features
+from clefkit.transcribe.decode import Found
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -30,6 +32,9 @@ SPECTRUM = 4 * len(PARTIALS) + len(BETWEEN)
 ASIDE = len(PARTIALS) + 6  # numbers of a note that don't change over its frames
 OTHERS = 10  # partials of other notes that count
 MOST = 6  # instruments
+PAIRED = 2500  # notes that are compared with each other; the rest only with these
+KEPT = 4096  # frames: of longer notes the beginning has gone when they end
+TOGETHER = 512  # notes that the network sees at once
 
 
 class Views(NamedTuple):
@@ -44,29 +49,40 @@ class Views(NamedTuple):
     aside: Array
 
 
-def views(sound: Array, onset: Indices, offset: Indices, pitch: Indices) -> Views:
+class Odds(NamedTuple):
+    """The logarithm of the odds that two notes are of one timbre: slope * cosine + bias + apart * octaves between them.
+
+    least: share of the notes that an instrument has at least, or its notes go to others
+    """
+
+    slope: float
+    bias: float
+    apart: float
+    least: float = 0.03
+
+
+def views(sound: Array, roll: NDArray[np.bool_], onset: Indices, offset: Indices, pitch: Indices) -> Views:
     """What there is to see of the notes of a stretch of sound.
 
-    sound: (frames, channels, bins), 0 to 1, as `features` gives it
+    sound: (frames, channels, bins), 0 to 1, as `features` gives it; roll: (frames, pitches), which pitches sound
     onset, offset: (notes,), frames within the stretch; pitch: (notes,), MIDI
     """
     count = len(onset)
-    frames = np.clip(onset[:, None] - 1 + np.arange(FRAMES), 0, len(sound) - 1)
+    frames = onset[:, None] - 1 + np.arange(FRAMES)
+    present = (frames <= np.maximum(offset, onset + 2)[:, None]) & (frames < len(sound))
+    frames = np.clip(frames, 0, len(sound) - 1)
     first = features.BINS_PER_SEMITONE * (pitch - features.LOWEST_PITCH) + 1
     partials, between = first[:, None] + PARTIALS, first[:, None] + BETWEEN
     near = (partials[:, :, None] + np.array([-1, 0, 1])).reshape(count, -1)
-    spectrum = np.concatenate(
-        [_at(sound, frames, near, 0), _at(sound, frames, partials, 1), _at(sound, frames, between, 0)], axis=2
-    )
-    present = (np.arange(FRAMES) - 1 <= np.maximum(offset - onset, 2)[:, None]).astype(np.float32)
-    present *= onset[:, None] - 1 + np.arange(FRAMES) < len(sound)
-    loudest = (spectrum * present[:, :, None]).max(axis=(1, 2), initial=0)
+    parts = [_at(sound, frames, near, 0), _at(sound, frames, partials, 1), _at(sound, frames, between, 0)]
+    spectrum = np.concatenate(parts, axis=2) * present[:, :, None]
+    loudest = spectrum.max(axis=(1, 2), initial=0)
     spectrum = np.maximum(spectrum - loudest[:, None, None], -1) * present[:, :, None]
-    high = (pitch - 60) / 24
-    length = np.log(np.maximum(offset - onset, 1)) / 3
+    high, length = (pitch - 60) / 24, np.log(np.maximum(offset - onset, 1)) / 3
     own = np.stack([high, high**2, length, loudest, (partials < features.BINS).mean(axis=1), np.ones(count)], axis=1)
-    aside = np.concatenate([_shared(onset, offset, pitch), own], axis=1)
-    return Views(spectrum.astype(np.float32), present, aside.astype(np.float32))
+    others = (roll[frames] & present[:, :, None]).sum(axis=1) / present.sum(axis=1)[:, None]
+    aside = np.concatenate([_shared(others, pitch), own], axis=1)
+    return Views(spectrum.astype(np.float32), present.astype(np.float32), aside.astype(np.float32))
 
 
 def _at(sound: Array, frames: Indices, bins: Indices, channel: int) -> Array:
@@ -76,21 +92,145 @@ def _at(sound: Array, frames: Indices, bins: Indices, channel: int) -> Array:
     return np.asarray(found * inside[:, None, :], dtype=np.float32)
 
 
-def _shared(onset: Indices, offset: Indices, pitch: Indices) -> Array:
-    """(notes, partials): how much of each partial other notes sound at too, 0 to 1: 1 is another's fundamental."""
-    result = np.zeros((len(onset), len(PARTIALS)), np.float32)
-    order = np.argsort(onset, kind="stable")
-    starts = onset[order]
-    longest = int(np.max(offset - onset, initial=0))
-    for index in range(len(onset)):
-        end = min(offset[index], onset[index] + FRAMES)
-        near = order[np.searchsorted(starts, onset[index] - longest) : np.searchsorted(starts, end)]
-        near = near[(offset[near] > onset[index]) & (pitch[near] != pitch[index])]
-        if len(near) == 0:
-            continue
-        apart = features.BINS_PER_SEMITONE * (pitch[near] - pitch[index])
-        theirs = apart[:, None] + PARTIALS[:OTHERS]
-        meets = np.abs(theirs[:, :, None] - PARTIALS) <= 1
-        weight = 1 / np.arange(1, OTHERS + 1)
-        result[index] = (meets * weight[:, None]).max(axis=(0, 1))
+def _shared(others: NDArray[np.float64], pitch: Indices) -> Array:
+    """(notes, partials): how much of each partial other pitches sound at too, 0 to 1: 1 is another's fundamental.
+
+    others: (notes, pitches), how much of the time each pitch sounds
+    """
+    apart = np.arange(-features.PITCHES + 1, features.PITCHES)
+    theirs = features.BINS_PER_SEMITONE * apart[:, None] + PARTIALS[:OTHERS]
+    meets = np.abs(theirs[:, :, None] - PARTIALS) <= 1
+    weight = (meets / np.arange(1, OTHERS + 1)[:, None]).max(axis=1)
+    weight[features.PITCHES - 1] = 0  # the note itself
+    mine = pitch - features.LOWEST_PITCH
+    result = np.zeros((len(pitch), len(PARTIALS)), np.float32)
+    for index in range(len(pitch)):
+        low = features.PITCHES - 1 - mine[index]
+        result[index] = (others[index][:, None] * weight[low : low + features.PITCHES]).max(axis=0)
     return result
+
+
+@dataclass
+class Collector:
+    """Give it the features and what sounds in order, and notes when they have ended; then ask for their parts.
+
+    session: an onnxruntime.InferenceSession of the branch
+    """
+
+    session: Any
+    odds: Odds
+    points: list[Array] = field(default_factory=list)
+    pitches: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sound = np.zeros((0, features.CHANNELS, features.BINS), np.uint8)
+        self.roll = np.zeros((0, features.PITCHES), dtype=bool)
+        self.first = 0  # the frame that row 0 is
+
+    def push(self, sound: Array, roll: NDArray[np.bool_]) -> None:
+        """sound: (frames, channels, bins), 0 to 1; roll: (frames, pitches), which sound; of the next frames."""
+        self.sound = np.concatenate([self.sound, np.rint(sound * 255).astype(np.uint8)])
+        self.roll = np.concatenate([self.roll, roll])
+        over = max(0, len(self.sound) - KEPT)
+        self.sound, self.roll, self.first = self.sound[over:], self.roll[over:], self.first + over
+
+    def add(self, found: Sequence[Found]) -> None:
+        """Notes that have ended, of frames that were pushed."""
+        for start in range(0, len(found), TOGETHER):
+            some = found[start : start + TOGETHER]
+            onset = np.array([max(each.first - self.first, 0) for each in some])
+            offset = np.array([max(each.last - self.first, 0) for each in some])
+            pitch = np.array([each.pitch for each in some])
+            low, high = max(0, int(onset.min()) - 1), int(onset.max()) + FRAMES
+            sound = self.sound[low:high].astype(np.float32) / 255
+            seen = views(sound, self.roll[low:high], onset - low, offset - low, pitch)
+            (points,) = self.session.run(None, dict(zip(("spectrum", "present", "aside"), seen, strict=True)))
+            self.points.append(points)
+            self.pitches += pitch.tolist()
+
+    def parts(self, instruments: int | None = None) -> Indices:
+        """(notes,): the part of each note that was added; 0 has the most notes.
+
+        instruments: how many there are, if that is known
+        """
+        if not self.pitches:
+            return np.zeros(0, np.int64)
+        return parts(np.concatenate(self.points), np.array(self.pitches), self.odds, instruments)
+
+
+def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = None) -> Indices:
+    """Notes put together by timbre.
+
+    points: (notes, dimensions), of length 1; pitch: (notes,), MIDI
+    instruments: how many there are; None: as many as the odds say, 6 at most
+    returns: (notes,), 0 to instruments - 1, the part with the most notes first
+    """
+    count = len(pitch)
+    some = np.unique(np.linspace(0, count - 1, min(count, PAIRED)).astype(np.int64))
+    among = _odds(points[some], pitch[some], points[some], pitch[some], odds)
+    labels = _linked(among, odds.least, instruments)
+    for _ in range(2):
+        labels = _nearest(among, labels)
+    if len(some) < count:
+        labels = np.concatenate(
+            [
+                _best(_odds(points[low : low + PAIRED], pitch[low : low + PAIRED], points[some], pitch[some], odds), labels)
+                for low in range(0, count, PAIRED)
+            ]
+        )
+    order = np.argsort(-np.bincount(labels), kind="stable")
+    return np.argsort(order, kind="stable")[labels]
+
+
+def _odds(points: Array, pitch: Indices, others: Array, other_pitch: Indices, odds: Odds) -> Array:
+    octaves = np.abs(pitch[:, None] - other_pitch).astype(np.float32) / 12
+    return np.asarray(odds.slope * (points @ others.T) + odds.bias + odds.apart * octaves, dtype=np.float32)
+
+
+def _linked(among: Array, least: float, instruments: int | None) -> Indices:
+    """Average linkage of (notes, notes) odds, cut where joining gains nothing, or at a number of instruments."""
+    from scipy.cluster import hierarchy
+    from scipy.spatial import distance
+
+    count = len(among)
+    if count < 2 or instruments == 1:
+        return np.zeros(count, np.int64)
+    ceiling = float(among.max())
+    tree = hierarchy.linkage(distance.squareform(ceiling - (among + among.T) / 2, checks=False), "average")
+    if instruments is not None:
+        return _large(among, tree, instruments, least)
+    labels = hierarchy.fcluster(tree, ceiling, "distance") - 1
+    wanted = int((np.bincount(labels) >= max(least * count, 2)).sum())
+    return _large(among, tree, int(np.clip(wanted, 1, MOST)), least)
+
+
+def _large(among: Array, tree: NDArray[np.float64], wanted: int, least: float) -> Indices:
+    """The first cut of the tree with as many parts that are large enough; the notes of smaller ones go to these."""
+    from scipy.cluster import hierarchy
+
+    count = len(among)
+    labels = np.zeros(count, np.int64)
+    for number in range(wanted, min(count, 12 * wanted) + 1):
+        labels = hierarchy.fcluster(tree, number, "maxclust") - 1
+        sizes = np.bincount(labels)
+        if (sizes >= max(least * count, 2)).sum() >= wanted:
+            break
+    sizes = np.bincount(labels)
+    kept = np.sort(np.argsort(-sizes, kind="stable")[:wanted])
+    members = [among[:, labels == each].mean(axis=1) for each in kept]
+    inside = np.isin(labels, kept)
+    return np.where(inside, np.searchsorted(kept, labels), np.argmax(members, axis=0)).astype(np.int64)
+
+
+def _nearest(among: Array, labels: Indices) -> Indices:
+    """Each note with those that it fits best with, itself not counted; no part is left empty."""
+    own = among.copy()
+    np.fill_diagonal(own, 0)
+    found = _best(own, labels)
+    return found if len(np.unique(found)) == len(np.unique(labels)) else labels
+
+
+def _best(among: Array, labels: Indices) -> Indices:
+    """(notes, others) odds, (others,) labels -> (notes,): the label whose members a note fits best on average."""
+    members = [among[:, labels == each].mean(axis=1) for each in range(int(labels.max()) + 1)]
+    return np.argmax(members, axis=0).astype(np.int64)
