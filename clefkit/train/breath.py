@@ -42,7 +42,7 @@ def noise(
     times = contours.times[::2]
     hz = np.maximum(np.fft.rfftfreq(WINDOW, 1 / rate), 20.0)
     loud = contours.gate**0.6 * 10 ** (0.7 * contours.level_db / 20)
-    air = loud * (10 ** (player["air_db"] / 20) * contours.voiced + 0.5 * (1 - contours.voiced))
+    air = loud * (10 ** (player["air_db"] / 20) * contours.voiced + 0.3 * (1 - contours.voiced))
     gains = air[::2, None].astype(np.float32) * _air(hz, contours.formants[::2], player, size)
     for burst in bursts:
         start, end = np.searchsorted(times, [burst.start, burst.start + burst.length])
@@ -61,7 +61,7 @@ def _air(hz: NDArray[np.float64], formants: NDArray[np.float64], player: Player,
     decibels = -((away / player["air_octaves"]) ** 2) * 4.0 + tones.body(np.log2(hz), player, size)
     decibels = decibels[None].astype(np.float32)
     if player["formant_gain"] > 0:
-        decibels = decibels + 0.7 * tones.bells((hz**2)[None].astype(np.float32), formants, player)
+        decibels = decibels + tones.bells((hz**2)[None].astype(np.float32), formants, player)
     shape = np.exp(decibels * np.float32(np.log(10) / 20))
     return np.asarray(shape / np.sqrt(np.mean(shape**2, axis=1, keepdims=True)), dtype=np.float32)
 
@@ -75,7 +75,7 @@ def _shaped(gains: Array, length: int, generator: Generator) -> Array:
     sound = np.zeros((len(frames) + 1) * HOP, np.float32)
     sound[:-HOP] += frames[:, :HOP].reshape(-1)
     sound[HOP:] += frames[:, HOP:].reshape(-1)
-    return np.resize(sound[HOP:], length) if len(sound) - HOP < length else sound[HOP : HOP + length]
+    return sound[HOP : HOP + length]
 
 
 def bursts(events: list[Event], player: Player, generator: Generator) -> list[Burst]:

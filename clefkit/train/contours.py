@@ -106,7 +106,7 @@ def _vibrato(events: list[Event], player: Player, times: Curve, generator: Gener
         goes_on = event.join == "slur" and generator.random() < 0.8
         delay_s = -10.0 if goes_on else player["vibrato_delay_s"] * generator.uniform(0.5, 1.5)
         grown = (times[span] - event.onset - delay_s) / player["vibrato_growth_s"]
-        depth[span] = np.clip(grown, 0, 1) * generator.uniform(0.5, 1.2)
+        depth[span] = np.clip(grown, 0, 1) * generator.uniform(0.4, 1.0)
     phase = 2 * np.pi * np.cumsum(speed) * (times[1] - times[0]) + generator.uniform(0, 2 * np.pi)
     irregular = 1 + 2 * player["vibrato_wander"] * wander(times, 0.15, generator)
     return np.asarray(smooth(depth, 30) * irregular * np.sin(phase))

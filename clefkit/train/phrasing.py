@@ -202,6 +202,7 @@ def _begin(event: Event, before: Event | None, within: bool, player: Player, gen
         since = event.onset - before.onset
         event.before_s = min(event.before_s, 0.45 * since)
         end = event.onset - event.before_s if event.join == "again" else before.offset
+        event.glide_s = float(np.clip(event.before_s, 0.008, 0.08))
         before.offset = max(min(end, event.onset - event.before_s), before.onset + min(SHORTEST_S, 0.5 * since))
 
 

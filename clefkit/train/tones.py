@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.train.contours import STEP, Contours, smooth
-from clefkit.train.phrasing import Player
+from clefkit.train.phrasing import Event, Player
 
 Array = NDArray[np.float32]
 
@@ -39,23 +39,31 @@ def tone(contours: Contours, phase: Array, player: Player, size: float, rate: in
     amplitudes *= gain.astype(np.float32)[:, None]
     steps = 2 if player["under_db"] > -60 else 1
     starts = np.exp(1j * player["spread"] * np.arange(1, amplitudes.shape[1] + 1) ** 2).astype(np.complex64)
-    return _sum(amplitudes * starts, np.exp(1j * phase / steps).astype(np.complex64))[: len(phase)]
+    return _sum(amplitudes * starts, np.exp(1j * phase / steps).astype(np.complex64))
 
 
-def phase(pitch: NDArray[np.float64], length: int, rate: int) -> Array:
-    """(length,), radians modulo 4 π, of a curve of MIDI numbers with a value every `STEP` samples."""
+def phase(pitch: NDArray[np.float64], rate: int) -> Array:
+    """(samples,), radians modulo 4 π, of a curve of MIDI numbers with a value every `STEP` samples."""
     hz = 440.0 * 2 ** ((pitch - 69) / 12)
-    steps = _between(hz[:-1], np.diff(hz)).reshape(-1)[:length]
+    steps = hz[:-1, None] + np.diff(hz)[:, None] * (np.arange(STEP) / STEP)
     return np.asarray(np.cumsum(steps) * (2 * np.pi / rate) % (4 * np.pi), dtype=np.float32)
 
 
-def between(curve: NDArray[np.float64], length: int) -> Array:
-    """(length,): a curve with a value every `STEP` samples, at every sample."""
-    return np.asarray(_between(curve[:-1], np.diff(curve)).reshape(-1)[:length], dtype=np.float32)
-
-
-def _between(start: NDArray[np.float64], rise: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(start[:, None] + rise[:, None] * (np.arange(STEP) / STEP))
+def ringing(events: list[Event], player: Player, tuning: float, length: int, rate: int) -> Array:
+    """(length,): open strings that the player leaves, and those an octave below, go on sounding for a while."""
+    sound = np.zeros(length, np.float32)
+    strings = np.array(player["strings"])
+    for event in events:
+        if not np.isin(event.pitch - np.array([0, 12]), strings).any():
+            continue
+        start = max(0, int((event.offset - 0.02) * rate))
+        time = np.arange(min(int(4 * player["ringing_s"] * rate), length - start), dtype=np.float32) / np.float32(rate)
+        turn = np.float32(2 * np.pi * 440.0 * 2 ** ((event.pitch + tuning - 69) / 12)) * time
+        gain = 10 ** (player["ringing_db"] / 20) * event.velocity / 80
+        for number in range(1, 7):
+            fading = np.minimum(time / 0.02, 1) * np.exp(-time * (number**0.5 / player["ringing_s"]))
+            sound[start : start + len(time)] += np.float32(gain / number) * fading * np.sin(number * turn)
+    return sound
 
 
 def bells(squares: Array, formants: NDArray[np.float64], player: Player) -> Array:
@@ -124,7 +132,7 @@ def _sum(amplitudes: NDArray[np.complex64], turn: NDArray[np.complex64]) -> Arra
     amplitudes: (frames, harmonics); turn: (samples,), exp(iφ)
     """
     frames = len(amplitudes) - 1
-    turns = np.resize(turn, frames * STEP).reshape(frames, STEP)
+    turns = turn.reshape(frames, STEP)
     sound = np.zeros((frames, STEP), np.float32)
     along = (np.arange(STEP) / STEP).astype(np.float32)
     for first in range(0, frames, BLOCK):

@@ -30,6 +30,8 @@ VOWELS_HZ = (
     (570, 840, 2410), (440, 1020, 2240), (300, 870, 2240), (640, 1190, 2390), (490, 1350, 1690),
 )  # fmt: skip
 HUM_HZ = (250, 1000, 2100)
+# Open strings of violin, viola, cello, and an instrument that doesn't ring.
+STRINGS = ([55, 62, 69, 76], [48, 55, 62, 69], [36, 43, 50, 57], [])
 
 
 def draw(generator: Generator, kind: str | None = None) -> Player:
@@ -60,10 +62,11 @@ def play(
         for event in events:
             event.sung += tuning
         curves = contours.contours(events, player, _formants(player, size), length, rate, generator)
-        phase = tones.phase(curves.pitch, length, rate)
-        sound += tones.tone(curves, phase, player, size, rate)
+        phase = tones.phase(curves.pitch, rate)
+        sound += tones.tone(curves, phase, player, size, rate)[:length]
+        sound += tones.ringing(events, player, tuning, length, rate)
         bursts = breath.bursts(events, player, generator)
-        sound += breath.noise(curves, phase, bursts, player, size, rate, generator)
+        sound += breath.noise(curves, phase, bursts, player, size, rate, generator)[:length]
         played += [event for event in events if not event.whispered and event.onset < length / rate]
     columns = [(event.onset, min(event.offset, length / rate), event.pitch, event.velocity) for event in played]
     onset, offset, pitch, velocity = zip(*columns, strict=True) if columns else ((), (), (), ())
@@ -136,6 +139,7 @@ def _plain(generator: Generator) -> Player:
         "air_db": float(generator.uniform(-48, -26)), "air_hz": _log(generator, 800, 5000),
         "air_octaves": float(generator.uniform(0.8, 2.5)), "pulse": 0.0,
         "chiff_db": float(generator.uniform(-45, -22)), "chiff_hz": _log(generator, 800, 4000),
+        "strings": [], "ringing_db": float(generator.uniform(-40, -18)), "ringing_s": _log(generator, 0.05, 0.3),
         "chiff_s": _log(generator, 0.01, 0.06), "keys": 0.0, "breaths": float(generator.uniform(0, 0.9)),
     }  # fmt: skip
 
@@ -180,6 +184,7 @@ def _bowed(generator: Generator) -> Player:
         "pulse": float(generator.uniform(0, 0.5)),
         "chiff_db": float(generator.uniform(-40, -14)),
         "attack_s": _log(generator, 0.012, 0.2),
+        "strings": STRINGS[int(generator.integers(len(STRINGS)))],
         "doubles": float(generator.choice([0.0, 0.4, 0.9])),
         "pizzicato": float(generator.choice([0.0, 0.1, 0.4], p=[0.75, 0.15, 0.1])),
         "breaths": float(generator.choice([0.0, 0.3])),
