@@ -95,7 +95,7 @@ def test_a_slur_is_half_way_at_its_onset_and_unbroken(kind: str) -> None:
             assert (later < half) == (after < half)
             around = loud[int((notes.onset[number] - 0.1) * RATE) : int((notes.onset[number] + 0.1) * RATE)]
             assert around.min() > 0.15 * around.max()
-    assert slurs > 8
+    assert slurs > 4
 
 
 def test_a_repeated_pitch_is_struck_anew() -> None:
@@ -153,11 +153,14 @@ def test_any_player_sounds_well_at_any_height(kind: str) -> None:
         assert (np.diff(notes.onset) >= 0).all()
 
 
-def test_nothing_sounds_above_what_the_rate_carries() -> None:
-    _, sound = played("bowed", tune([0, 7, 7, 7]), **PLAIN | {"tilt_db": -1.0, "cutoff_hz": 20_000.0})
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)))) ** 2
-    bins = np.fft.rfftfreq(len(sound), 1 / RATE)
-    assert spectrum[bins > 0.46 * RATE].sum() < 1e-6 * spectrum.sum()
+@pytest.mark.parametrize("kind", voices.KINDS)
+def test_nothing_is_mirrored_at_half_the_rate(kind: str) -> None:
+    bright = {"tilt_db": -1.0, "cutoff_hz": 20_000.0, "jitter_cents": 0.0, "shimmer_db": 0.0}
+    notes, sound = played(kind, tune([30], 1.0), **PLAIN | bright)
+    steady = sound[int(0.6 * RATE) : int(1.1 * RATE)]
+    spectrum = np.abs(np.fft.rfft(steady * np.hanning(len(steady)) ** 2)) ** 2
+    bins = np.fft.rfftfreq(len(steady), 1 / RATE) / hz(notes.pitch[0])
+    assert spectrum[np.abs(bins - np.rint(bins)) > 0.03].sum() < 1e-5 * spectrum.sum()
 
 
 def test_silence_for_no_notes_and_the_same_bytes_again() -> None:

@@ -44,7 +44,7 @@ def contours(
     times = np.arange(-(-length // STEP) + 1) * (STEP / rate)
     pitch = _pitch(events, player, times)
     wave = _vibrato(events, player, times, generator)
-    shake = generator.standard_normal(len(times)) * player["jitter_cents"]
+    shake = smooth(generator.standard_normal(len(times)), 3) * 1.7 * player["jitter_cents"]
     shake += wander(times, 0.06, generator) * 1.5 * player["jitter_cents"]
     vowels = _vowels(events, formants, times)
     voiced = np.ones(len(times))
