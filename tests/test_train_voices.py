@@ -15,7 +15,7 @@ Array = NDArray[np.float32]
 PLAIN: Player = {
     "consonants": [0.0] * 4, "air_db": -90.0, "chiff_db": -90.0, "pizzicato": 0.0, "doubles": 0.0, "breaths": 0.0,
     "whisper": 0.0, "scoop": 0.0, "fall": 0.0, "ornament": 0.0, "vibrato_cents": 0.0, "drift_cents": 0.0, "keys": 0.0,
-    "strings": [], "under_db": -100.0,
+    "strings": [], "under_db": -100.0, "wander_cents": 0.0, "overshoot": 0.0,
 }  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def tune(steps: list[int], length_s: float = 0.5, gap_s: float = 0.0) -> Notes:
     return make(onset, onset + length_s - gap_s, 67 + np.cumsum(steps))
 
 
-def played(kind: str, notes: Notes, seed: int = 0, **changes: object) -> tuple[Notes, Array]:
+def played(kind: str, notes: Notes, changes: Player, seed: int = 0) -> tuple[Notes, Array]:
     generator = np.random.default_rng(seed)
     player = voices.draw(generator, kind) | changes
     length = round((notes.offset.max() + 0.6) * RATE)
@@ -57,7 +57,7 @@ def envelope(sound: Array) -> NDArray[np.float64]:
 @pytest.mark.parametrize("kind", voices.KINDS)
 def test_tones_have_the_pitch_of_their_notes(kind: str) -> None:
     for seed in range(3):
-        notes, sound = played(kind, tune([0, 2, -5, 7, 1]), seed, **PLAIN)
+        notes, sound = played(kind, tune([0, 2, -5, 7, 1]), PLAIN, seed)
         assert len(notes) == 5
         for onset, offset, pitch in zip(notes.onset, notes.offset, notes.pitch, strict=True):
             heard = frequency(sound, (onset + offset) / 2, hz(pitch))
@@ -67,7 +67,7 @@ def test_tones_have_the_pitch_of_their_notes(kind: str) -> None:
 @pytest.mark.parametrize("kind", voices.KINDS)
 def test_a_tone_begins_at_its_onset_and_ends_at_its_offset(kind: str) -> None:
     for seed in range(3):
-        notes, sound = played(kind, tune([0, 4, -3], 0.9, gap_s=0.4), seed, **PLAIN)
+        notes, sound = played(kind, tune([0, 4, -3], 0.9, gap_s=0.4), PLAIN, seed)
         loud = envelope(sound)
         for onset, offset in zip(notes.onset, notes.offset, strict=True):
             level = np.median(loud[int((onset + 0.15) * RATE) : int((offset - 0.1) * RATE)])
@@ -79,10 +79,17 @@ def test_a_tone_begins_at_its_onset_and_ends_at_its_offset(kind: str) -> None:
 @pytest.mark.parametrize("kind", voices.KINDS)
 def test_a_slur_is_half_way_at_its_onset_and_unbroken(kind: str) -> None:
     generator = np.random.default_rng(1)
-    wide = PLAIN | {"legato": 1.0, "glide_s": 0.08, "portamento": 0.0, "slur_dip_db": 1.0, "phrase_db": 0.0}
+    wide = PLAIN | {
+        "legato": 1.0,
+        "glide_s": 0.08,
+        "portamento": 0.0,
+        "slur_dip_db": 1.0,
+        "phrase_db": 0.0,
+        "shape_db": 0.0,
+    }
     slurs = 0
     for seed in range(4):
-        notes, sound = played(kind, tune(generator.choice([-7, -4, 4, 7], 6).tolist()), seed, **wide)
+        notes, sound = played(kind, tune(generator.choice([-7, -4, 4, 7], 6).tolist()), wide, seed)
         loud = envelope(sound)
         for number in range(1, len(notes)):
             if notes.offset[number - 1] < notes.onset[number]:
@@ -100,7 +107,7 @@ def test_a_slur_is_half_way_at_its_onset_and_unbroken(kind: str) -> None:
 
 def test_a_repeated_pitch_is_struck_anew() -> None:
     for kind in voices.KINDS:
-        notes, sound = played(kind, tune([0, 0, 0, 0]), **PLAIN | {"legato": 1.0})
+        notes, sound = played(kind, tune([0, 0, 0, 0]), PLAIN | {"legato": 1.0})
         loud = envelope(sound)
         assert len(notes) == 4
         for number in range(1, 4):
@@ -111,9 +118,9 @@ def test_a_repeated_pitch_is_struck_anew() -> None:
 
 def test_a_line_keeps_the_highest_and_bows_play_double_stops() -> None:
     chords = make(np.repeat([0.3, 1.0, 1.7], 3), np.repeat([0.9, 1.6, 2.3], 3), [55, 60, 64, 57, 62, 65, 59, 62, 67])
-    notes, _ = played("brass", chords, **PLAIN)
+    notes, _ = played("brass", chords, PLAIN)
     assert notes.pitch.tolist() == [64, 65, 67]
-    notes, sound = played("bowed", chords, **PLAIN | {"doubles": 1.0})
+    notes, sound = played("bowed", chords, PLAIN | {"doubles": 1.0})
     assert notes.pitch.tolist() == [60, 64, 62, 65, 62, 67]
     spectrum = np.abs(np.fft.rfft(sound[int(0.4 * RATE) : int(0.8 * RATE)] * np.hanning(int(0.4 * RATE))))
     for pitch in (60, 64):
@@ -122,15 +129,15 @@ def test_a_line_keeps_the_highest_and_bows_play_double_stops() -> None:
 
 
 def test_a_lower_note_under_a_held_one_is_not_of_the_line() -> None:
-    notes, _ = played("flute", make([0.3, 0.8, 1.5], [1.5, 1.2, 2.0], [72, 60, 74]), **PLAIN)
+    notes, _ = played("flute", make([0.3, 0.8, 1.5], [1.5, 1.2, 2.0], [72, 60, 74]), PLAIN)
     assert notes.pitch.tolist() == [72, 74]
 
 
 def test_ornaments_and_whispers_are_told() -> None:
-    trilled, _ = played("reed", tune([0, 3], 1.5), **PLAIN | {"ornament": 1.0})
+    trilled, _ = played("reed", tune([0, 3], 1.5), PLAIN | {"ornament": 1.0})
     assert len(trilled) >= 6
     assert len(np.unique(trilled.pitch)) >= 3
-    whispered, sound = played("voice", tune([0, 2]), **PLAIN | {"whisper": 1.0})
+    whispered, sound = played("voice", tune([0, 2]), PLAIN | {"whisper": 1.0})
     assert len(whispered) == 0
     assert np.abs(sound).max() > 0.05
 
@@ -156,7 +163,7 @@ def test_any_player_sounds_well_at_any_height(kind: str) -> None:
 @pytest.mark.parametrize("kind", voices.KINDS)
 def test_nothing_is_mirrored_at_half_the_rate(kind: str) -> None:
     bright = {"tilt_db": -1.0, "cutoff_hz": 20_000.0, "jitter_cents": 0.0, "shimmer_db": 0.0}
-    notes, sound = played(kind, tune([30], 1.0), **PLAIN | bright)
+    notes, sound = played(kind, tune([30], 1.0), PLAIN | bright)
     steady = sound[int(0.6 * RATE) : int(1.1 * RATE)]
     spectrum = np.abs(np.fft.rfft(steady * np.hanning(len(steady)) ** 2)) ** 2
     bins = np.fft.rfftfreq(len(steady), 1 / RATE) / hz(notes.pitch[0])
@@ -169,7 +176,7 @@ def test_silence_for_no_notes_and_the_same_bytes_again() -> None:
     assert len(notes) == 0
     assert not sound.any()
     for kind in voices.KINDS:
-        (first_notes, first), (again_notes, again) = (played(kind, tune([0, 2, 0, -5]), 9) for _ in range(2))
+        (first_notes, first), (again_notes, again) = (played(kind, tune([0, 2, 0, -5]), {}, 9) for _ in range(2))
         assert first.tobytes() == again.tobytes()
         assert np.array_equal(first_notes.onset, again_notes.onset)
 

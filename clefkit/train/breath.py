@@ -1,4 +1,4 @@
-"""The noises of a player: air and bow hair as long as a tone lasts, scratches, consonants, keys, breaths between phrases.
+"""The noises of a player: air or bow hair while a tone lasts, scratches, consonants, keys, breaths between phrases.
 
 Noise is made in frames of 256 samples (12 ms at 22,050 Hz) with a drawn spectrum each, overlapped by half.
 """
@@ -22,7 +22,7 @@ WINDOW = 2 * HOP
 
 
 class Burst(NamedTuple):
-    """A noise without pitch: seconds, gain relative to a tone, a band around a frequency; it dies away or is rounded."""
+    """A noise without pitch: when (s), its gain beside a tone, a band of octaves; it dies away or is rounded."""
 
     start: float
     length: float

@@ -1,10 +1,10 @@
-"""How a player joins the notes of a line: which of them are played, which are slurred, and how the others begin and end.
+"""How a player joins the notes of a line: which are played, which are slurred, how the others begin and end.
 
-A line has one note at a time. Joins are of three kinds: "start" after a silence, "again" where the tone is broken or dips
-before the note (tongued, bowed anew, a consonant), "slur" where nothing but the pitch changes. Onsets and offsets
+A line has one note at a time. Joins are of three kinds: "start" after a silence, "again" where the tone is broken or
+dips before the note (tongued, bowed anew, a consonant), "slur" where nothing but the pitch changes. Onsets and offsets
 are where a careful listener puts them: a slur at half of its glide, anything else where the tone begins, at a tenth of
-its height; an offset where the tone has fallen to a fifth. A hummed consonant (m, n, l) has a pitch too: the onset is in the
-middle of it.
+its height; an offset where the tone has fallen to a fifth. A hummed consonant (m, n, l) has a pitch too: the onset is
+in the middle of it.
 
 How singers and players treat joins: Sundberg 1987, "The Science of the Singing Voice"; Maestre and Gomez 2005,
 "Automatic Characterization of Dynamics and Articulation of Expressive Monophonic Recordings".
@@ -49,7 +49,7 @@ class Event:
     attack_s, rise: length and form of the attack; release_s
     scoop, fall: semitones from which it slides into the tone and to which it falls at the end
     consonant: OPEN, FRICATIVE, PLOSIVE or NASAL; vowel: which of the player's
-    phrase: number of the phrase; plucked, whispered: of the phrase
+    phrase: its number; legato: how often its notes are slurred; plucked, whispered: all of it
     """
 
     onset: float
@@ -60,6 +60,9 @@ class Event:
     join: str
     phrase: int
     vowel: int
+    legato: float
+    plucked: bool
+    whispered: bool
     glide_s: float = 0.02
     bend: float = 1.0
     before_s: float = 0.0
@@ -71,13 +74,11 @@ class Event:
     scoop: float = 0.0
     fall: float = 0.0
     consonant: int = OPEN
-    plucked: bool = False
-    whispered: bool = False
 
     @property
     def begin(self) -> float:
         """When the tone leaves its floor, seconds: a tenth of the attack's height is where the onset is heard."""
-        return self.onset + self.late_s - self.attack_s * (1 - 0.9 ** (1 / self.rise))
+        return float(self.onset + self.late_s - self.attack_s * (1 - 0.9 ** (1 / self.rise)))
 
 
 def lines(notes: Notes, player: Player, generator: Generator) -> list[list[Event]]:
@@ -133,20 +134,12 @@ def _ornament(rows: list[Row], player: Player, generator: Generator) -> list[lis
 def _articulate(rows: list[Row], player: Player, generator: Generator) -> list[Event]:
     events: list[Event] = []
     mood: dict[str, Any] = {}
-    drift = 0.0
-    for row in rows:
+    for number, row in enumerate(rows):
         before = events[-1] if events else None
         gap = row.onset - before.offset if before else np.inf
         if gap > PHRASE_GAP_S:
-            mood = _phrase(len(events), player, generator)
-        join = _join(row, before, gap, mood, generator)
-        drift = float(np.clip(0.5 * drift + generator.normal(0, player["drift_cents"]), -35, 35))
-        vowel = int(generator.integers(len(player["vowels"])))
-        if join == "slur" and before and generator.random() < 0.8:
-            vowel = before.vowel
-        event = Event(row.onset, max(row.offset, row.onset + SHORTEST_S), row.pitch, row.velocity,
-                      row.pitch + drift / 100, join, mood["phrase"], vowel,
-                      plucked=mood["plucked"], whispered=mood["whispered"])  # fmt: skip
+            mood = _phrase(number, player, generator)
+        event = _event(row, before, _join(row, before, gap, mood, generator), mood, player, generator)
         _begin(event, before, row.within, player, generator)
         events.append(event)
     for event, after in zip(events, [*events[1:], None], strict=True):
@@ -157,12 +150,24 @@ def _articulate(rows: list[Row], player: Player, generator: Generator) -> list[E
     return events
 
 
+def _event(
+    row: Row, before: Event | None, join: str, mood: dict[str, Any], player: Player, generator: Generator
+) -> Event:
+    """The note with the intonation and the vowel of the player; both go on from the note before."""
+    last = before.sung - before.pitch if before else 0.0
+    drift = float(np.clip(0.5 * last + generator.normal(0, player["drift_cents"]) / 100, -0.35, 0.35))
+    vowel = int(generator.integers(len(player["vowels"])))
+    if join == "slur" and before and generator.random() < player["melisma"]:
+        vowel = before.vowel
+    offset = max(row.offset, row.onset + SHORTEST_S)
+    return Event(row.onset, offset, row.pitch, row.velocity, row.pitch + drift, join, vowel=vowel, **mood)
+
+
 def _phrase(number: int, player: Player, generator: Generator) -> dict[str, Any]:
     """What holds for a whole phrase."""
-    legato = player["legato"] if generator.random() < 0.7 else float(generator.choice([0.0, 0.5, 1.0]))
     return {
         "phrase": number,
-        "legato": legato,
+        "legato": player["legato"] if generator.random() < 0.7 else float(generator.choice([0.0, 0.5, 1.0])),
         "plucked": bool(generator.random() < player["pizzicato"]),
         "whispered": bool(generator.random() < player["whisper"]),
     }

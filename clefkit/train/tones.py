@@ -1,9 +1,9 @@
 """The sound of a line: a sum of harmonics below 0.45 of the rate, each as loud as source, formants and body make it.
 
-Source and filter (Fant 1960, "Acoustic Theory of Speech Production"): the source has a slope that flattens with loudness;
-formants are resonances that move; the body is a fixed curve, so vibrato sweeps the harmonics over its peaks and troughs
-(Mellody and Wakefield 2000, "The time-frequency characteristics of violin vibrato"). The harmonics are summed by
-Horner's rule in powers of one rotating phasor.
+Source and filter (Fant 1960, "Acoustic Theory of Speech Production"): the source has a slope that flattens with
+loudness; formants are resonances that move; the body is a fixed curve, so vibrato sweeps the harmonics over its peaks
+and troughs (Mellody and Wakefield 2000, "The time-frequency characteristics of violin vibrato"). The harmonics are
+summed by Horner's rule in powers of one rotating phasor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BODY_FINE = 96  # the same, for looking up
 BODY_OCTAVES = 9
 BLOCK = 128  # frames that fit into the cache
 EVEN_FRAMES = 130  # 0.4 s: slower changes of the loudness are the player's will, not chance of the resonances
-MOST_KEPT = 2.0  # log power: 9 dB
+MOST_KEPT = 1.4  # log power: 6 dB
 
 
 def tone(contours: Contours, phase: Array, player: Player, size: float, rate: int) -> Array:
@@ -94,12 +94,12 @@ def _amplitudes(
     hz = (440.0 * 2 ** ((contours.pitch - 69) / 12)).astype(np.float32)
     steps = 2 if player["under_db"] > -60 else 1
     count = int(np.clip(steps * HIGHEST * rate / np.quantile(hz, 0.02), 1, MOST_HARMONICS))
-    numbers = np.arange(1, count + 1, dtype=np.float32) / steps
+    numbers = np.arange(1, count + 1, dtype=np.float32) / np.float32(steps)
     tilt = player["tilt_db"] + player["brighten_db"] * np.clip(loud_db, -30, 12) / 20
     octaves = np.log2(numbers)
-    decibels = np.clip(tilt, -24, -1).astype(np.float32)[:, None] * octaves + _source(numbers, player)
+    decibels = np.clip(tilt, -24, -1).astype(np.float32)[:, None] * np.maximum(octaves, 0) + _source(numbers, player)
     decibels += body(octaves + np.log2(hz)[:, None], player, size)
-    squares = (hz[:, None] * numbers) ** 2
+    squares = np.square(hz[:, None] * numbers)
     if player["formant_gain"] > 0:
         formants = contours.formants.copy()
         formants[:, 0] = np.maximum(formants[:, 0], hz)  # singers open the mouth for high notes

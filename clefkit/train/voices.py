@@ -2,8 +2,8 @@
 
 Soundfonts and samplers strike every note anew. Here the pitch glides from note to note, the vibrato goes on, consonants
 and bow changes break the tone or only dent it; the notes that are returned say when a careful listener hears them
-begin and end. A player is drawn once (plain numbers), then plays: `phrasing` joins the notes, `contours` bends
-pitch and loudness, `tones` sounds the harmonics and `breath` the noises. Far more varied than real players are, on purpose.
+begin and end. A player is drawn once (plain numbers), then plays: `phrasing` joins the notes, `contours` bends pitch
+and loudness, `tones` sounds the harmonics and `breath` the noises. More varied than real players are, on purpose.
 
 Vowels: Peterson and Barney 1952, "Control Methods Used in a Study of the Vowels". Singer's formant: Sundberg 1974,
 "Articulatory interpretation of the 'singing formant'".
@@ -31,7 +31,7 @@ VOWELS_HZ = (
 )  # fmt: skip
 HUM_HZ = (250, 1000, 2100)
 # Open strings of violin, viola, cello, and an instrument that doesn't ring.
-STRINGS = ([55, 62, 69, 76], [48, 55, 62, 69], [36, 43, 50, 57], [])
+STRINGS: tuple[list[int], ...] = ([55, 62, 69, 76], [48, 55, 62, 69], [36, 43, 50, 57], [])
 
 
 def draw(generator: Generator, kind: str | None = None) -> Player:
@@ -76,7 +76,8 @@ def play(
 def _levelled(sound: Array, rate: int) -> Array:
     """Brought to the level: frames that are 30 dB below the loudest don't count as playing."""
     frame = rate // 20
-    power = np.mean(sound[: len(sound) // frame * frame].reshape(-1, frame) ** 2, axis=1, dtype=np.float64)
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
+    power = np.asarray(np.mean(frames**2, axis=1, dtype=np.float64))
     playing = power[power > 1e-3 * power.max(initial=0.0)]
     return sound * np.float32(LEVEL / np.sqrt(playing.mean())) if len(playing) else sound
 
@@ -103,11 +104,14 @@ def _manner(generator: Generator) -> Player:
         "glide_s": _log(generator, 0.02, 0.12),
         "portamento": float(generator.choice([0.0, 0.03, 0.15])),
         "scoop": float(generator.choice([0.0, 0.1, 0.4])),
-        "scoop_semitones": float(generator.uniform(0.3, 2.5)),
-        "scoop_s": float(generator.uniform(0.02, 0.08)),
+        "scoop_semitones": float(generator.uniform(0.3, 3.0)),
+        "scoop_s": _log(generator, 0.015, 0.12),
+        "overshoot": float(generator.uniform(0, 0.2)),
+        "melisma": float(generator.uniform(0.3, 1.0)),
         "fall": float(generator.choice([0.0, 0.0, 0.2])),
         "ornament": float(generator.choice([0.0, 0.01, 0.05])),
-        "drift_cents": float(generator.uniform(4, 14)),
+        "drift_cents": float(generator.uniform(4, 13)),
+        "wander_cents": _log(generator, 1, 10),
         "jitter_cents": _log(generator, 0.7, 6.0),
         "vibrato_hz": float(np.clip(generator.normal(5.6, 0.6), 4.0, 7.5)),
         "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0, 1.0]) * generator.uniform(5, 80)),
@@ -147,7 +151,9 @@ def _plain(generator: Generator) -> Player:
 def _voice(generator: Generator) -> Player:
     hummed, opera = generator.random() < 0.08, generator.random() < 0.3
     count = int(generator.integers(1, 8))
-    vowels = [HUM_HZ] if hummed else [VOWELS_HZ[int(number)] for number in generator.integers(len(VOWELS_HZ), size=count)]
+    vowels = (
+        [HUM_HZ] if hummed else [VOWELS_HZ[int(number)] for number in generator.integers(len(VOWELS_HZ), size=count)]
+    )
     upper = (2500, 2850, 3300) if opera else (3300, 3850)
     table = [[*vowel[: 5 - len(upper)], *upper] for vowel in vowels]
     consonants = generator.dirichlet([1.0, 1.0, 1.0, 1.0]) if generator.random() < 0.8 else np.array([1.0, 0, 0, 0])
@@ -165,6 +171,9 @@ def _voice(generator: Generator) -> Player:
         "chiff_db": -60.0,
         "breaths": float(generator.uniform(0, 1)),
         "jitter_cents": _log(generator, 1.5, 9.0),
+        "wander_cents": _log(generator, 3, 18),
+        "glide_s": _log(generator, 0.03, 0.16),
+        "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0]) * generator.uniform(10, 100 if opera else 60)),
     }
 
 
@@ -218,7 +227,7 @@ def _flute(generator: Generator) -> Player:
     return {
         "tilt_db": float(generator.uniform(-22, -8)),
         "fundamental_db": float(generator.normal(0, 4)),
-        "under_db": float(generator.choice([-100.0, generator.uniform(-45, -28)])),
+        "under_db": float(generator.choice([-100.0, -100.0, generator.uniform(-55, -30)])),
         "air_db": float(generator.uniform(-36, -10)),
         "air_hz": _log(generator, 600, 4000),
         "pulse": float(generator.uniform(0, 0.6)),
