@@ -19,6 +19,7 @@ from clefkit.train.phrasing import NASAL, Event, Player
 Curve = NDArray[np.float64]
 
 STEP = 64
+LOUDEST_DB = 9.0  # above a player's mezzoforte
 NASAL_FORMANTS_HZ = (260.0, 1100.0, 2200.0, 3200.0, 4200.0)
 
 
@@ -170,6 +171,7 @@ def _level(events: list[Event], player: Player, times: Curve, generator: Generat
         span = _span(times, mine[0].onset - 0.03, mine[-1].offset + 0.3)
         through = (times[span] - mine[0].onset) / (mine[-1].offset - mine[0].onset)
         level[span] += player["phrase_db"] * generator.normal(0.6, 0.6) * (np.sin(np.pi * np.clip(through, 0, 1)) - 0.6)
+    level = np.where(level > 0, LOUDEST_DB * np.tanh(level / LOUDEST_DB), level)
     return np.asarray(smooth(level, 10) + player["shimmer_db"] * wander(times, 0.03, generator))
 
 

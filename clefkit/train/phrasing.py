@@ -194,8 +194,9 @@ def _begin(event: Event, before: Event | None, within: bool, player: Player, gen
         event.attack_s, event.rise = 0.006, 1.0
     if before is not None and event.join == "slur":
         room = 0.6 * min(length, event.onset - before.onset)
-        wide = generator.random() < player["portamento"]
-        glide_s = generator.uniform(0.12, 0.35) if wide else player["glide_s"] * np.exp(generator.normal(0, 0.4))
+        often = player["portamento"] * min(2.0, abs(event.pitch - before.pitch) / 4)
+        glide_s = player["glide_s"] * np.exp(generator.normal(0, 0.4))
+        glide_s = generator.uniform(0.12, 0.35) if generator.random() < often else glide_s
         event.glide_s = float(np.clip(0.025 if within else glide_s, 0.015, room))
         event.floor = float(10 ** (-abs(generator.normal(0, player["slur_dip_db"])) / 20))
         before.offset = event.onset

@@ -27,19 +27,20 @@ EVEN_FRAMES = 130  # 0.4 s: slower changes of the loudness are the player's will
 MOST_KEPT = 1.4  # log power: 6 dB
 
 
-def tone(contours: Contours, phase: Array, player: Player, size: float, rate: int) -> Array:
-    """(samples,), root mean square about 1 at 0 dB.
+def tone(contours: Contours, phase: Array, player: Player, size: float, rate: int) -> tuple[Array, NDArray[np.float64]]:
+    """(samples,), root mean square about 1 at 0 dB; and (frames,), the root mean square that it has.
 
     phase: (samples,), radians, of the fundamental; size: factor on all frequencies of the body
     """
-    loud_db = contours.level_db + 20 * np.log10(np.maximum(contours.gate, 1e-2))
+    loud_db = contours.level_db + 20 * np.log10(np.maximum(contours.gate, 0.1))
     amplitudes = _amplitudes(contours, loud_db, player, size, rate)
     power = np.sum(amplitudes**2, axis=1, dtype=np.float64) / 2
     gain = contours.gate * contours.voiced * 10 ** (contours.level_db / 20) * _evened(np.log(power + 1e-12))
     amplitudes *= gain.astype(np.float32)[:, None]
     steps = 2 if player["under_db"] > -60 else 1
     starts = np.exp(1j * player["spread"] * np.arange(1, amplitudes.shape[1] + 1) ** 2).astype(np.complex64)
-    return _sum(amplitudes * starts, np.exp(1j * phase / steps).astype(np.complex64))
+    sound = _sum(amplitudes * starts, np.exp(1j * phase / steps).astype(np.complex64))
+    return sound, np.asarray(gain * np.sqrt(power))
 
 
 def phase(pitch: NDArray[np.float64], rate: int) -> Array:
@@ -104,7 +105,7 @@ def _amplitudes(
         formants = contours.formants.copy()
         formants[:, 0] = np.maximum(formants[:, 0], hz)  # singers open the mouth for high notes
         decibels += bells(squares, formants, player)
-    decibels -= np.float32(5) * np.log10(1 + (squares / np.float32((player["cutoff_hz"] * size) ** 2)) ** 2)
+    decibels -= np.float32(10) * np.log10(1 + (squares / np.float32((player["cutoff_hz"] * size) ** 2)) ** 2)
     amplitudes = np.exp(decibels * np.float32(np.log(10) / 20))
     amplitudes *= np.clip((HIGHEST * rate - hz[:, None] * numbers) / (0.02 * rate), 0, 1)
     return np.asarray(amplitudes, dtype=np.float32)

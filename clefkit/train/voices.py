@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.notes import Notes, make
+from clefkit.notes import Notes, make, take
 from clefkit.train import breath, contours, phrasing, tones
 from clefkit.train.phrasing import Event, Player
 
@@ -54,6 +54,7 @@ def play(
     length: samples; rate: Hz; tuning: semitones added to every pitch
     returns: the notes as they sound, and the sound: (length,), float32, -20 dB RMS while it plays
     """
+    notes = take(notes, notes.onset < length / rate - phrasing.SHORTEST_S)
     sound = np.zeros(length, np.float32)
     played: list[Event] = []
     low, middle = np.quantile(notes.pitch, [0.1, 0.5]) if len(notes) else (0.0, 0.0)
@@ -63,14 +64,25 @@ def play(
             event.sung += tuning
         curves = contours.contours(events, player, _formants(player, size), length, rate, generator)
         phase = tones.phase(curves.pitch, rate)
-        sound += tones.tone(curves, phase, player, size, rate)[:length]
+        tone, loudness = tones.tone(curves, phase, player, size, rate)
+        _hear(events, curves.times, loudness)
+        sound += tone[:length]
         sound += tones.ringing(events, player, tuning, length, rate)
         bursts = breath.bursts(events, player, generator)
         sound += breath.noise(curves, phase, bursts, player, size, rate, generator)[:length]
-        played += [event for event in events if not event.whispered and event.onset < length / rate]
+        played += [event for event in events if not event.whispered]
     columns = [(event.onset, min(event.offset, length / rate), event.pitch, event.velocity) for event in played]
     onset, offset, pitch, velocity = zip(*columns, strict=True) if columns else ((), (), (), ())
     return make(onset, offset, pitch, np.asarray(velocity, dtype=np.int64)), _levelled(sound, rate)
+
+
+def _hear(events: list[Event], times: NDArray[np.float64], loudness: NDArray[np.float64]) -> None:
+    """Where a tone rises from nothing, its onset is when it is a tenth as loud as the note: later if that swells."""
+    for event in events:
+        if event.join != "slur" and event.floor == 0:
+            start, end = np.searchsorted(times, [event.begin, event.offset])
+            heard = np.flatnonzero(loudness[start:end] > 0.1 * np.median(loudness[start:end]))
+            event.onset = float(times[start + heard[0]]) if len(heard) else event.onset
 
 
 def _levelled(sound: Array, rate: int) -> Array:
@@ -139,7 +151,7 @@ def _plain(generator: Generator) -> Player:
         "formant_gain": 0.0, "bandwidth": 1.0,
         "tilt_db": float(generator.uniform(-12, -3)), "brighten_db": float(generator.uniform(1, 6)),
         "even_db": 0.0, "even_until": 8.0, "bow": 0.1, "nodes": 0.0, "fundamental_db": float(generator.normal(0, 3)),
-        "under_db": -100.0, "spread": float(generator.uniform(0.005, 3.1)), "cutoff_hz": _log(generator, 2500, 9000),
+        "under_db": -100.0, "spread": float(generator.uniform(0.03, 3.0)), "cutoff_hz": _log(generator, 2500, 10000),
         "air_db": float(generator.uniform(-48, -26)), "air_hz": _log(generator, 800, 5000),
         "air_octaves": float(generator.uniform(0.8, 2.5)), "pulse": 0.0,
         "chiff_db": float(generator.uniform(-45, -22)), "chiff_hz": _log(generator, 800, 4000),
@@ -161,7 +173,9 @@ def _voice(generator: Generator) -> Player:
         "vowels": (np.array(table, dtype=float) * np.exp(generator.normal(0, 0.06, (len(table), 5)))).tolist(),
         "formant_gain": float(generator.uniform(0.5, 1.1)),
         "bandwidth": float(generator.uniform(0.8, 2.0)),
-        "tilt_db": float(generator.uniform(-20, -14) if hummed else generator.uniform(-18, -9)),
+        "tilt_db": float(generator.uniform(-20, -14) if hummed else generator.uniform(-12, -4)),
+        "cutoff_hz": _log(generator, 700, 3500),
+        "fundamental_db": float(generator.normal(0, 4)),
         "brighten_db": float(generator.uniform(2, 7)),
         "consonants": [0.5, 0, 0, 0.5] if hummed else consonants.tolist(),
         "air_db": float(generator.uniform(-45, -12)),
@@ -180,12 +194,13 @@ def _voice(generator: Generator) -> Player:
 def _bowed(generator: Generator) -> Player:
     body = generator.normal(0, generator.uniform(3, 7), tones.BODY_OCTAVES * tones.BODY_PER_OCTAVE)
     octaves = np.arange(len(body)) / tones.BODY_PER_OCTAVE
-    body -= 12 * np.clip(1.8 - octaves, 0, 2)  # nothing below the air resonance
+    air_resonance = generator.uniform(1.4, 2.4)  # there is little below it
+    body -= generator.uniform(6, 20) * np.clip(air_resonance - octaves, 0, 2)
     muted, bridge = generator.random() < 0.1, generator.random() < 0.08
     return {
         "body_db": body.tolist(),
         "tilt_db": float(generator.uniform(-3, -1) if bridge else generator.uniform(-9, -4) - 4 * muted),
-        "fundamental_db": float(generator.uniform(-15, -5) if bridge else generator.normal(0, 3)),
+        "fundamental_db": float(generator.uniform(-15, -5) if bridge else generator.normal(-1, 4)),
         "bow": float(generator.uniform(0.03, 0.2)),
         "nodes": float(generator.uniform(0, 0.9)),
         "cutoff_hz": _log(generator, 1500, 3000) if muted else _log(generator, 3000, 9000),
@@ -204,6 +219,7 @@ def _peaks(generator: Generator, count: int) -> list[float]:
     """A body with a few broad formants."""
     octaves = np.arange(tones.BODY_OCTAVES * tones.BODY_PER_OCTAVE) / tones.BODY_PER_OCTAVE
     body = generator.normal(0, 1.5, len(octaves))
+    body -= generator.uniform(0, 12) * np.clip(generator.uniform(1.5, 3.5) - octaves, 0, 2)
     for _ in range(count):
         away = (octaves - generator.uniform(3, 6.5)) / generator.uniform(0.2, 0.8)
         body += generator.uniform(3, 16) * np.exp(-(away**2))
