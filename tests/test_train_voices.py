@@ -133,6 +133,36 @@ def test_a_lower_note_under_a_held_one_is_not_of_the_line() -> None:
     assert notes.pitch.tolist() == [72, 74]
 
 
+def test_a_double_stop_is_slurred_by_one_bow() -> None:
+    upper, lower = [72, 74, 76, 72], [64, 64, 67, 67]
+    onset = np.repeat([0.3, 0.9, 1.5, 2.1], 2)
+    line = make(onset, onset + 0.6, np.stack([upper, lower], axis=1).reshape(-1))
+    for seed in range(12):
+        notes, _ = played("bowed", line, PLAIN | {"doubles": 1.0, "legato": 1.0}, seed)
+        high, low = notes.pitch >= 70, notes.pitch < 70
+        assert notes.pitch[high].tolist() == upper
+        slurred = notes.offset[high][:-1] == notes.onset[high][1:]
+        assert low.sum() == 4 - slurred[0] - slurred[2]  # a string that goes on isn't struck
+        assert notes.offset[low].max() <= notes.offset[high].max() + 0.01
+
+
+def test_a_lower_voice_moves_under_a_held_string() -> None:
+    notes, _ = played("bowed", make([0.3, 0.3, 0.9], [1.5, 0.9, 1.5], [72, 64, 65]), PLAIN | {"doubles": 1.0})
+    assert notes.pitch.tolist() == [64, 72, 65]
+    assert notes.offset[1] == pytest.approx(1.5, abs=0.01)
+
+
+def test_notes_beyond_the_end_are_not_told() -> None:
+    line = make([0.5, 1.9, 2.5], [1.5, 9.0, 3.0], [60, 62, 64])
+    for kind in voices.KINDS:
+        generator = np.random.default_rng(0)
+        player = voices.draw(generator, kind) | PLAIN | {"ornament": 1.0}
+        notes, _ = voices.play(line, player, 2 * RATE, RATE, 0.0, generator)
+        assert notes.onset.max() < 2
+        assert notes.offset.max() <= 2
+        assert 64 not in notes.pitch[notes.onset > 1.99]
+
+
 def test_ornaments_and_whispers_are_told() -> None:
     trilled, _ = played("reed", tune([0, 3], 1.5), PLAIN | {"ornament": 1.0})
     assert len(trilled) >= 6

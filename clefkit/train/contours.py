@@ -52,7 +52,7 @@ def contours(
     vowels = _vowels(events, formants, times)
     voiced = np.ones(len(times))
     for event in events:
-        voiced[_span(times, event.onset - 0.14, event.offset + 0.16)] = float(not event.whispered)
+        voiced[_span(times, event.onset - 0.14, event.offset + 0.16)] = float(not event.phrase.whispered)
     level_db = _level(events, player, times, generator) + wave * player["tremolo_db"]
     return Contours(
         times,
@@ -107,7 +107,8 @@ def _slide(curve: Curve, event: Event, player: Player, times: Curve) -> None:
     """Into the note from somewhere else, and off it."""
     if event.scoop:
         span = _span(times, event.onset - event.before_s, event.offset)
-        curve[span] += event.scoop * np.exp(-np.maximum(times[span] - event.onset, 0) / player["scoop_s"])
+        scoop_s = min(player["scoop_s"], 0.25 * (event.offset - event.onset))
+        curve[span] += event.scoop * np.exp(-np.maximum(times[span] - event.onset, 0) / scoop_s)
     if event.fall:
         fall_s = min(0.15, 0.3 * (event.offset - event.onset))
         span = _span(times, event.offset - fall_s, event.offset + event.release_s)
@@ -164,7 +165,7 @@ def _level(events: list[Event], player: Player, times: Curve, generator: Generat
         swell, tip, accent = generator.normal(0, player["shape_db"], 3)
         level[span] = 24 * np.log10(event.velocity / middle) + swell * (np.sin(np.pi * through) - 0.6)
         level[span] += 0.7 * tip * (through - 0.5) + 0.5 * abs(accent) * np.exp(-since / 0.08)
-        if event.plucked:
+        if event.phrase.plucked:
             level[span] -= since * player["pluck_db_per_s"]
     for phrase in sorted({event.phrase for event in events}):
         mine = [event for event in events if event.phrase == phrase]

@@ -11,6 +11,8 @@ Vowels: Peterson and Barney 1952, "Control Methods Used in a Study of the Vowels
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -55,6 +57,7 @@ def play(
     returns: the notes as they sound, and the sound: (length,), float32, -20 dB RMS while it plays
     """
     notes = take(notes, notes.onset < length / rate - phrasing.SHORTEST_S)
+    notes = replace(notes, offset=np.minimum(notes.offset, length / rate))
     sound = np.zeros(length, np.float32)
     played: list[Event] = []
     low, middle = np.quantile(notes.pitch, [0.1, 0.5]) if len(notes) else (0.0, 0.0)
@@ -70,8 +73,8 @@ def play(
         sound += tones.ringing(events, player, tuning, length, rate)
         bursts = breath.bursts(events, player, generator)
         sound += breath.noise(curves, phase, bursts, player, size, rate, generator)[:length]
-        played += [event for event in events if not event.whispered]
-    columns = [(event.onset, min(event.offset, length / rate), event.pitch, event.velocity) for event in played]
+        played += [event for event in events if not event.phrase.whispered]
+    columns = [(event.onset, event.offset, event.pitch, event.velocity) for event in played]
     onset, offset, pitch, velocity = zip(*columns, strict=True) if columns else ((), (), (), ())
     return make(onset, offset, pitch, np.asarray(velocity, dtype=np.int64)), _levelled(sound, rate)
 
