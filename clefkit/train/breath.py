@@ -1,4 +1,4 @@
-"""The noises of a player: air and bow hair as long as a tone lasts, scratches, consonants, keys, breaths between phrases.
+"""The noises of a player: air or bow hair while a tone lasts, scratches, consonants, keys, breaths between phrases.
 
 Noise is made in frames of 256 samples (12 ms at 22,050 Hz) with a drawn spectrum each, overlapped by half.
 """
@@ -22,7 +22,7 @@ WINDOW = 2 * HOP
 
 
 class Burst(NamedTuple):
-    """A noise without pitch: seconds, gain relative to a tone, a band around a frequency; it dies away or is rounded."""
+    """A noise without pitch: when (s), its gain beside a tone, a band of octaves; it dies away or is rounded."""
 
     start: float
     length: float
@@ -42,7 +42,7 @@ def noise(
     times = contours.times[::2]
     hz = np.maximum(np.fft.rfftfreq(WINDOW, 1 / rate), 20.0)
     loud = contours.gate**0.6 * 10 ** (0.7 * contours.level_db / 20)
-    air = loud * (10 ** (player["air_db"] / 20) * contours.voiced + 0.5 * (1 - contours.voiced))
+    air = loud * (10 ** (player["air_db"] / 20) * contours.voiced + 0.3 * (1 - contours.voiced))
     gains = air[::2, None].astype(np.float32) * _air(hz, contours.formants[::2], player, size)
     for burst in bursts:
         start, end = np.searchsorted(times, [burst.start, burst.start + burst.length])
@@ -61,7 +61,7 @@ def _air(hz: NDArray[np.float64], formants: NDArray[np.float64], player: Player,
     decibels = -((away / player["air_octaves"]) ** 2) * 4.0 + tones.body(np.log2(hz), player, size)
     decibels = decibels[None].astype(np.float32)
     if player["formant_gain"] > 0:
-        decibels = decibels + 0.7 * tones.bells((hz**2)[None].astype(np.float32), formants, player)
+        decibels = decibels + tones.bells((hz**2)[None].astype(np.float32), formants, player)
     shape = np.exp(decibels * np.float32(np.log(10) / 20))
     return np.asarray(shape / np.sqrt(np.mean(shape**2, axis=1, keepdims=True)), dtype=np.float32)
 
@@ -75,7 +75,7 @@ def _shaped(gains: Array, length: int, generator: Generator) -> Array:
     sound = np.zeros((len(frames) + 1) * HOP, np.float32)
     sound[:-HOP] += frames[:, :HOP].reshape(-1)
     sound[HOP:] += frames[:, HOP:].reshape(-1)
-    return np.resize(sound[HOP:], length) if len(sound) - HOP < length else sound[HOP : HOP + length]
+    return sound[HOP : HOP + length]
 
 
 def bursts(events: list[Event], player: Player, generator: Generator) -> list[Burst]:

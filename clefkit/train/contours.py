@@ -7,6 +7,7 @@ wanders, the extent grows after the onset, the pitch errs by some 10 cents a not
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from clefkit.train.phrasing import NASAL, Event, Player
 Curve = NDArray[np.float64]
 
 STEP = 64
+LOUDEST_DB = 9.0  # above a player's mezzoforte
 NASAL_FORMANTS_HZ = (260.0, 1100.0, 2200.0, 3200.0, 4200.0)
 
 
@@ -41,18 +43,24 @@ def contours(
     events: list[Event], player: Player, formants: Curve, length: int, rate: int, generator: Generator
 ) -> Contours:
     """The curves of a line; formants: (vowels, 5), Hz."""
-    times = np.arange(-(-length // STEP) + 1) * (STEP / rate)
+    times = np.asarray(np.arange(-(-length // STEP) + 1) * (STEP / rate), dtype=np.float64)
     pitch = _pitch(events, player, times)
     wave = _vibrato(events, player, times, generator)
-    shake = generator.standard_normal(len(times)) * player["jitter_cents"]
-    shake += wander(times, 0.06, generator) * 1.5 * player["jitter_cents"]
+    shake = smooth(generator.standard_normal(len(times)), 3) * 1.7 * player["jitter_cents"]
+    shake += wander(times, 0.06, generator) * player["jitter_cents"]
+    shake += smooth(wander(times, 0.15, generator), 30) * player["wander_cents"]
     vowels = _vowels(events, formants, times)
     voiced = np.ones(len(times))
     for event in events:
-        voiced[_span(times, event.onset - 0.3, event.offset + 0.3)] = float(not event.whispered)
+        voiced[_span(times, event.onset - 0.14, event.offset + 0.16)] = float(not event.phrase.whispered)
     level_db = _level(events, player, times, generator) + wave * player["tremolo_db"]
     return Contours(
-        times, pitch + wave * player["vibrato_cents"] / 100 + shake / 100, _gate(events, times), level_db, vowels, voiced
+        times,
+        pitch + wave * player["vibrato_cents"] / 100 + shake / 100,
+        _gate(events, times),
+        level_db,
+        vowels,
+        voiced,
     )
 
 
@@ -76,25 +84,35 @@ def _span(times: Curve, start: float, end: float) -> slice:
 
 def _pitch(events: list[Event], player: Player, times: Curve) -> Curve:
     curve = np.full(len(times), events[0].sung)
-    for before, event in zip(events, events[1:], strict=False):
-        bend = event.bend if event.join == "slur" else 1.0
-        half = 0.5 ** (1 / bend)
-        centre = event.onset if event.join == "slur" else event.onset - event.before_s + event.glide_s / 2
-        span = _span(times, centre - half * event.glide_s, centre + (1 - half) * event.glide_s)
-        way = (times[span] - centre) / event.glide_s + half
-        way = np.clip(way, 0, 1) ** bend
+    for before, event in pairwise(events):
+        slurred = event.join == "slur"
+        bend = event.bend if slurred else 1.0
+        half = 0.5 ** (1 / bend)  # of the way in time, when half of the interval is passed
+        start = event.onset - (half * event.glide_s if slurred else event.before_s)
+        end = start + event.glide_s
+        span = _span(times, start, end)
+        way = ((times[span] - start) / event.glide_s) ** bend
         curve[span] = before.sung + (event.sung - before.sung) * way**2 * (3 - 2 * way)
         curve[span.stop :] = event.sung
+        if slurred:
+            settling = _span(times, end, event.offset)
+            swing = np.exp((end - times[settling]) / 0.06) * np.sin(2 * np.pi * (times[settling] - end) / 0.2)
+            curve[settling] += player["overshoot"] * np.clip(event.sung - before.sung, -5, 5) * swing
     for event in events:
-        if event.scoop:
-            span = _span(times, event.onset - event.before_s, event.offset)
-            since = np.maximum(times[span] - event.onset, 0)
-            curve[span] += event.scoop * np.exp(-since / player["scoop_s"])
-        if event.fall:
-            fall_s = min(0.15, 0.3 * (event.offset - event.onset))
-            span = _span(times, event.offset - fall_s, event.offset + event.release_s)
-            curve[span] -= event.fall * ((times[span] - event.offset + fall_s) / (fall_s + event.release_s)) ** 1.5
+        _slide(curve, event, player, times)
     return curve
+
+
+def _slide(curve: Curve, event: Event, player: Player, times: Curve) -> None:
+    """Into the note from somewhere else, and off it."""
+    if event.scoop:
+        span = _span(times, event.onset - event.before_s, event.offset)
+        scoop_s = min(player["scoop_s"], 0.25 * (event.offset - event.onset))
+        curve[span] += event.scoop * np.exp(-np.maximum(times[span] - event.onset, 0) / scoop_s)
+    if event.fall:
+        fall_s = min(0.15, 0.3 * (event.offset - event.onset))
+        span = _span(times, event.offset - fall_s, event.offset + event.release_s)
+        curve[span] -= event.fall * ((times[span] - event.offset + fall_s) / (fall_s + event.release_s)) ** 1.5
 
 
 def _vibrato(events: list[Event], player: Player, times: Curve, generator: Generator) -> Curve:
@@ -106,7 +124,7 @@ def _vibrato(events: list[Event], player: Player, times: Curve, generator: Gener
         goes_on = event.join == "slur" and generator.random() < 0.8
         delay_s = -10.0 if goes_on else player["vibrato_delay_s"] * generator.uniform(0.5, 1.5)
         grown = (times[span] - event.onset - delay_s) / player["vibrato_growth_s"]
-        depth[span] = np.clip(grown, 0, 1) * generator.uniform(0.5, 1.2)
+        depth[span] = np.clip(grown, 0, 1) * generator.uniform(0.4, 1.0)
     phase = 2 * np.pi * np.cumsum(speed) * (times[1] - times[0]) + generator.uniform(0, 2 * np.pi)
     irregular = 1 + 2 * player["vibrato_wander"] * wander(times, 0.15, generator)
     return np.asarray(smooth(depth, 30) * irregular * np.sin(phase))
@@ -147,14 +165,15 @@ def _level(events: list[Event], player: Player, times: Curve, generator: Generat
         swell, tip, accent = generator.normal(0, player["shape_db"], 3)
         level[span] = 24 * np.log10(event.velocity / middle) + swell * (np.sin(np.pi * through) - 0.6)
         level[span] += 0.7 * tip * (through - 0.5) + 0.5 * abs(accent) * np.exp(-since / 0.08)
-        if event.plucked:
+        if event.phrase.plucked:
             level[span] -= since * player["pluck_db_per_s"]
-    for phrase in {event.phrase for event in events}:
+    for phrase in sorted({event.phrase for event in events}):
         mine = [event for event in events if event.phrase == phrase]
         span = _span(times, mine[0].onset - 0.03, mine[-1].offset + 0.3)
         through = (times[span] - mine[0].onset) / (mine[-1].offset - mine[0].onset)
         level[span] += player["phrase_db"] * generator.normal(0.6, 0.6) * (np.sin(np.pi * np.clip(through, 0, 1)) - 0.6)
-    return smooth(level, 10) + player["shimmer_db"] * wander(times, 0.03, generator)
+    level = np.where(level > 0, LOUDEST_DB * np.tanh(level / LOUDEST_DB), level)
+    return np.asarray(smooth(level, 10) + player["shimmer_db"] * wander(times, 0.03, generator))
 
 
 def _vowels(events: list[Event], formants: Curve, times: Curve) -> Curve:

@@ -2,8 +2,8 @@
 
 Soundfonts and samplers strike every note anew. Here the pitch glides from note to note, the vibrato goes on, consonants
 and bow changes break the tone or only dent it; the notes that are returned say when a careful listener hears them
-begin and end. A player is drawn once (plain numbers), then plays: `phrasing` joins the notes, `contours` bends
-pitch and loudness, `tones` sounds the harmonics and `breath` the noises. Far more varied than real players are, on purpose.
+begin and end. A player is drawn once (plain numbers), then plays: `phrasing` joins the notes, `contours` bends pitch
+and loudness, `tones` sounds the harmonics and `breath` the noises. More varied than real players are, on purpose.
 
 Vowels: Peterson and Barney 1952, "Control Methods Used in a Study of the Vowels". Singer's formant: Sundberg 1974,
 "Articulatory interpretation of the 'singing formant'".
@@ -11,11 +11,13 @@ Vowels: Peterson and Barney 1952, "Control Methods Used in a Study of the Vowels
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.notes import Notes, make
+from clefkit.notes import Notes, make, take
 from clefkit.train import breath, contours, phrasing, tones
 from clefkit.train.phrasing import Event, Player
 
@@ -30,6 +32,8 @@ VOWELS_HZ = (
     (570, 840, 2410), (440, 1020, 2240), (300, 870, 2240), (640, 1190, 2390), (490, 1350, 1690),
 )  # fmt: skip
 HUM_HZ = (250, 1000, 2100)
+# Open strings of violin, viola, cello, and an instrument that doesn't ring.
+STRINGS: tuple[list[int], ...] = ([55, 62, 69, 76], [48, 55, 62, 69], [36, 43, 50, 57], [])
 
 
 def draw(generator: Generator, kind: str | None = None) -> Player:
@@ -52,6 +56,8 @@ def play(
     length: samples; rate: Hz; tuning: semitones added to every pitch
     returns: the notes as they sound, and the sound: (length,), float32, -20 dB RMS while it plays
     """
+    notes = take(notes, notes.onset < length / rate - phrasing.SHORTEST_S)
+    notes = replace(notes, offset=np.minimum(notes.offset, length / rate))
     sound = np.zeros(length, np.float32)
     played: list[Event] = []
     low, middle = np.quantile(notes.pitch, [0.1, 0.5]) if len(notes) else (0.0, 0.0)
@@ -60,20 +66,33 @@ def play(
         for event in events:
             event.sung += tuning
         curves = contours.contours(events, player, _formants(player, size), length, rate, generator)
-        phase = tones.phase(curves.pitch, length, rate)
-        sound += tones.tone(curves, phase, player, size, rate)
+        phase = tones.phase(curves.pitch, rate)
+        tone, loudness = tones.tone(curves, phase, player, size, rate)
+        _hear(events, curves.times, loudness)
+        sound += tone[:length]
+        sound += tones.ringing(events, player, tuning, length, rate)
         bursts = breath.bursts(events, player, generator)
-        sound += breath.noise(curves, phase, bursts, player, size, rate, generator)
-        played += [event for event in events if not event.whispered and event.onset < length / rate]
-    columns = [(event.onset, min(event.offset, length / rate), event.pitch, event.velocity) for event in played]
+        sound += breath.noise(curves, phase, bursts, player, size, rate, generator)[:length]
+        played += [event for event in events if not event.phrase.whispered]
+    columns = [(event.onset, event.offset, event.pitch, event.velocity) for event in played]
     onset, offset, pitch, velocity = zip(*columns, strict=True) if columns else ((), (), (), ())
     return make(onset, offset, pitch, np.asarray(velocity, dtype=np.int64)), _levelled(sound, rate)
+
+
+def _hear(events: list[Event], times: NDArray[np.float64], loudness: NDArray[np.float64]) -> None:
+    """Where a tone rises from nothing, its onset is when it is a tenth as loud as the note: later if that swells."""
+    for event in events:
+        if event.join != "slur" and event.floor == 0:
+            start, end = np.searchsorted(times, [event.begin, event.offset])
+            heard = np.flatnonzero(loudness[start:end] > 0.1 * np.median(loudness[start:end]))
+            event.onset = float(times[start + heard[0]]) if len(heard) else event.onset
 
 
 def _levelled(sound: Array, rate: int) -> Array:
     """Brought to the level: frames that are 30 dB below the loudest don't count as playing."""
     frame = rate // 20
-    power = np.mean(sound[: len(sound) // frame * frame].reshape(-1, frame) ** 2, axis=1, dtype=np.float64)
+    frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
+    power = np.asarray(np.mean(frames**2, axis=1, dtype=np.float64))
     playing = power[power > 1e-3 * power.max(initial=0.0)]
     return sound * np.float32(LEVEL / np.sqrt(playing.mean())) if len(playing) else sound
 
@@ -100,11 +119,14 @@ def _manner(generator: Generator) -> Player:
         "glide_s": _log(generator, 0.02, 0.12),
         "portamento": float(generator.choice([0.0, 0.03, 0.15])),
         "scoop": float(generator.choice([0.0, 0.1, 0.4])),
-        "scoop_semitones": float(generator.uniform(0.3, 2.5)),
-        "scoop_s": float(generator.uniform(0.02, 0.08)),
+        "scoop_semitones": float(generator.uniform(0.3, 3.0)),
+        "scoop_s": _log(generator, 0.015, 0.12),
+        "overshoot": float(generator.uniform(0, 0.2)),
+        "melisma": float(generator.uniform(0.3, 1.0)),
         "fall": float(generator.choice([0.0, 0.0, 0.2])),
         "ornament": float(generator.choice([0.0, 0.01, 0.05])),
-        "drift_cents": float(generator.uniform(4, 14)),
+        "drift_cents": float(generator.uniform(4, 13)),
+        "wander_cents": _log(generator, 1, 10),
         "jitter_cents": _log(generator, 0.7, 6.0),
         "vibrato_hz": float(np.clip(generator.normal(5.6, 0.6), 4.0, 7.5)),
         "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0, 1.0]) * generator.uniform(5, 80)),
@@ -132,10 +154,11 @@ def _plain(generator: Generator) -> Player:
         "formant_gain": 0.0, "bandwidth": 1.0,
         "tilt_db": float(generator.uniform(-12, -3)), "brighten_db": float(generator.uniform(1, 6)),
         "even_db": 0.0, "even_until": 8.0, "bow": 0.1, "nodes": 0.0, "fundamental_db": float(generator.normal(0, 3)),
-        "under_db": -100.0, "spread": float(generator.uniform(0.005, 3.1)), "cutoff_hz": _log(generator, 2500, 9000),
+        "under_db": -100.0, "spread": float(generator.uniform(0.03, 3.0)), "cutoff_hz": _log(generator, 2500, 10000),
         "air_db": float(generator.uniform(-48, -26)), "air_hz": _log(generator, 800, 5000),
         "air_octaves": float(generator.uniform(0.8, 2.5)), "pulse": 0.0,
         "chiff_db": float(generator.uniform(-45, -22)), "chiff_hz": _log(generator, 800, 4000),
+        "strings": [], "ringing_db": float(generator.uniform(-40, -18)), "ringing_s": _log(generator, 0.05, 0.3),
         "chiff_s": _log(generator, 0.01, 0.06), "keys": 0.0, "breaths": float(generator.uniform(0, 0.9)),
     }  # fmt: skip
 
@@ -143,7 +166,9 @@ def _plain(generator: Generator) -> Player:
 def _voice(generator: Generator) -> Player:
     hummed, opera = generator.random() < 0.08, generator.random() < 0.3
     count = int(generator.integers(1, 8))
-    vowels = [HUM_HZ] if hummed else [VOWELS_HZ[int(number)] for number in generator.integers(len(VOWELS_HZ), size=count)]
+    vowels = (
+        [HUM_HZ] if hummed else [VOWELS_HZ[int(number)] for number in generator.integers(len(VOWELS_HZ), size=count)]
+    )
     upper = (2500, 2850, 3300) if opera else (3300, 3850)
     table = [[*vowel[: 5 - len(upper)], *upper] for vowel in vowels]
     consonants = generator.dirichlet([1.0, 1.0, 1.0, 1.0]) if generator.random() < 0.8 else np.array([1.0, 0, 0, 0])
@@ -151,7 +176,9 @@ def _voice(generator: Generator) -> Player:
         "vowels": (np.array(table, dtype=float) * np.exp(generator.normal(0, 0.06, (len(table), 5)))).tolist(),
         "formant_gain": float(generator.uniform(0.5, 1.1)),
         "bandwidth": float(generator.uniform(0.8, 2.0)),
-        "tilt_db": float(generator.uniform(-20, -14) if hummed else generator.uniform(-18, -9)),
+        "tilt_db": float(generator.uniform(-20, -14) if hummed else generator.uniform(-12, -4)),
+        "cutoff_hz": _log(generator, 700, 3500),
+        "fundamental_db": float(generator.normal(0, 4)),
         "brighten_db": float(generator.uniform(2, 7)),
         "consonants": [0.5, 0, 0, 0.5] if hummed else consonants.tolist(),
         "air_db": float(generator.uniform(-45, -12)),
@@ -161,18 +188,22 @@ def _voice(generator: Generator) -> Player:
         "chiff_db": -60.0,
         "breaths": float(generator.uniform(0, 1)),
         "jitter_cents": _log(generator, 1.5, 9.0),
+        "wander_cents": _log(generator, 3, 18),
+        "glide_s": _log(generator, 0.03, 0.16),
+        "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0]) * generator.uniform(10, 100 if opera else 60)),
     }
 
 
 def _bowed(generator: Generator) -> Player:
     body = generator.normal(0, generator.uniform(3, 7), tones.BODY_OCTAVES * tones.BODY_PER_OCTAVE)
     octaves = np.arange(len(body)) / tones.BODY_PER_OCTAVE
-    body -= 12 * np.clip(1.8 - octaves, 0, 2)  # nothing below the air resonance
+    air_resonance = generator.uniform(1.4, 2.4)  # there is little below it
+    body -= generator.uniform(6, 20) * np.clip(air_resonance - octaves, 0, 2)
     muted, bridge = generator.random() < 0.1, generator.random() < 0.08
     return {
         "body_db": body.tolist(),
         "tilt_db": float(generator.uniform(-3, -1) if bridge else generator.uniform(-9, -4) - 4 * muted),
-        "fundamental_db": float(generator.uniform(-15, -5) if bridge else generator.normal(0, 3)),
+        "fundamental_db": float(generator.uniform(-15, -5) if bridge else generator.normal(-1, 4)),
         "bow": float(generator.uniform(0.03, 0.2)),
         "nodes": float(generator.uniform(0, 0.9)),
         "cutoff_hz": _log(generator, 1500, 3000) if muted else _log(generator, 3000, 9000),
@@ -180,6 +211,7 @@ def _bowed(generator: Generator) -> Player:
         "pulse": float(generator.uniform(0, 0.5)),
         "chiff_db": float(generator.uniform(-40, -14)),
         "attack_s": _log(generator, 0.012, 0.2),
+        "strings": STRINGS[int(generator.integers(len(STRINGS)))],
         "doubles": float(generator.choice([0.0, 0.4, 0.9])),
         "pizzicato": float(generator.choice([0.0, 0.1, 0.4], p=[0.75, 0.15, 0.1])),
         "breaths": float(generator.choice([0.0, 0.3])),
@@ -190,6 +222,7 @@ def _peaks(generator: Generator, count: int) -> list[float]:
     """A body with a few broad formants."""
     octaves = np.arange(tones.BODY_OCTAVES * tones.BODY_PER_OCTAVE) / tones.BODY_PER_OCTAVE
     body = generator.normal(0, 1.5, len(octaves))
+    body -= generator.uniform(0, 12) * np.clip(generator.uniform(1.5, 3.5) - octaves, 0, 2)
     for _ in range(count):
         away = (octaves - generator.uniform(3, 6.5)) / generator.uniform(0.2, 0.8)
         body += generator.uniform(3, 16) * np.exp(-(away**2))
@@ -213,7 +246,7 @@ def _flute(generator: Generator) -> Player:
     return {
         "tilt_db": float(generator.uniform(-22, -8)),
         "fundamental_db": float(generator.normal(0, 4)),
-        "under_db": float(generator.choice([-100.0, generator.uniform(-45, -28)])),
+        "under_db": float(generator.choice([-100.0, -100.0, generator.uniform(-55, -30)])),
         "air_db": float(generator.uniform(-36, -10)),
         "air_hz": _log(generator, 600, 4000),
         "pulse": float(generator.uniform(0, 0.6)),
