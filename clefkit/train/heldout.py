@@ -53,7 +53,8 @@ LENGTH_S = 30.0
 BEGIN_S, END_S = 0.4, 28.5  # the music; what rings on has the rest
 TUNINGS = {"": 0, ".sharp": 40, ".flat": -40}  # cents
 HUMAN = 0.5  # as `clefkit render` plays scores
-LEAST_NOTES = 12  # of each part
+LEAST_NOTES, MOST_NOTES = 12, 300  # of each part: a tremolo is no music to transcribe
+LEAST_IN_ALL = 50
 SHORTEST_S = 0.05
 GAP_S = 0.01  # between two notes of one pitch
 LUFS = -24.0  # of a part, before its own gain
@@ -164,8 +165,10 @@ def _stretch(works: dict[str, Notes], count: int, generator: Generator) -> tuple
         start = float(generator.uniform(0, max(0.1, piece.offset.max() - (END_S - BEGIN_S))))
         inside = take(piece, (piece.onset >= start) & (piece.onset < start + END_S - BEGIN_S - 2 * SHORTEST_S))
         voices = _voices(inside, count)
-        if len(voices) >= count:
-            chosen = np.sort(generator.choice(len(voices), count, replace=False))
+        if len(voices) < count:
+            continue
+        chosen = np.sort(generator.choice(len(voices), count, replace=False))
+        if sum(len(voices[index]) for index in chosen) >= LEAST_IN_ALL:
             return name, [_placed(voices[index], start) for index in chosen]
     raise InputError(f"no work in which {count} instruments play for {END_S - BEGIN_S:.0f} seconds")
 
@@ -173,8 +176,8 @@ def _stretch(works: dict[str, Notes], count: int, generator: Generator) -> tuple
 def _voices(piece: Notes, count: int) -> list[Notes]:
     """The parts that play; those of one staff system on which two hands play are shared out when more are needed."""
     voices = [take(piece, piece.part == part) for part in np.unique(piece.part)]
-    voices = [voice for voice in voices if len(voice) >= LEAST_NOTES]
-    if len(voices) == count - 1:
+    voices = [voice for voice in voices if LEAST_NOTES <= len(voice) <= MOST_NOTES]
+    if voices and len(voices) == count - 1:
         wide = max(voices, key=lambda voice: float(np.ptp(voice.pitch)))
         low = wide.pitch < np.median(wide.pitch)
         if np.ptp(wide.pitch) > 24 and min(low.sum(), (~low).sum()) >= LEAST_NOTES:

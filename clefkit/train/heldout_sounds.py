@@ -142,7 +142,9 @@ def instruments(source: str, split: str) -> list[Instrument]:
     if source == "freepats":
         return [Instrument(row[0], source, 0, *row[1:]) for row in FREEPATS[split]]
     presets = _heldout()[split]
-    return [Instrument(MUSESCORE[program][0], source, bank, program, *MUSESCORE[program][1:]) for bank, program in presets]
+    return [
+        Instrument(MUSESCORE[program][0], source, bank, program, *MUSESCORE[program][1:]) for bank, program in presets
+    ]
 
 
 def play(instrument: Instrument, notes: Notes) -> tuple[Array, Notes]:
