@@ -11,7 +11,7 @@ its defaults; without TensorFlow it takes its ONNX file:
     peer/bin/pip install librosa "resampy<0.4.3" scikit-learn mir_eval pretty_midi onnxruntime "setuptools<80"
 
 Measures are those of `clefkit score`, means over files; a note is right within 50 ms and 50 cents of its own pitch.
-Thresholds are those of the checkpoints. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
+Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
 Cost is that of whole processes on one core: a file of 24 s, and one of 30 minutes, both made of the set's recordings.
 """
 

@@ -232,9 +232,9 @@ def _leveled(stem: Array, generator: Generator) -> Array:
 
 def _joined(parts: Sequence[Notes], taken: Sequence[Instrument]) -> Notes:
     names = ("onset", "offset", "pitch", "velocity")
-    columns = (np.concatenate([getattr(notes, name) for notes in parts]) for name in names)
+    onset, offset, pitch, velocity = (np.concatenate([getattr(notes, name) for notes in parts]) for name in names)
     part = np.repeat(np.arange(len(parts)), [len(notes) for notes in parts])
-    return make(*columns, part, tuple(Part(each.name, each.program) for each in taken))
+    return make(onset, offset, pitch, velocity, part, tuple(Part(each.name, each.program) for each in taken))
 
 
 def tuned(sound: Audio, notes: Notes, cents: float) -> tuple[Audio, Notes]:
@@ -269,10 +269,10 @@ def _describe(path: Path, notes: Notes, known: dict[str, Any]) -> dict[str, Any]
     reference = path.with_suffix(".ref.jsonl")
     note_files.write_jsonl(reference, notes, shape.rate, shape.frames)
     named = {"file": reference.name, "sha256": record.sha256(reference)}
-    data = {"file": path.name, "sha256": record.sha256(path), "stage": "render", "version": clefkit.__version__}
-    data |= {"reference": named, "heldout": known}
-    record.beside(path).write_text(record.encode(data), encoding="utf-8")
-    return {"file": path.name, "sha256": data["sha256"], "reference": named, "notes": len(notes)} | known
+    digest = record.sha256(path)
+    data = {"file": path.name, "sha256": digest, "stage": "render", "version": clefkit.__version__}
+    record.beside(path).write_text(record.encode({**data, "reference": named, "heldout": known}), encoding="utf-8")
+    return {"file": path.name, "sha256": digest, "reference": named, "notes": len(notes)} | known
 
 
 def main() -> None:

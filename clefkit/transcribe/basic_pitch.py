@@ -92,6 +92,7 @@ def load() -> Model:
     raises: MissingError when the package is not installed, or its file is no such network
     """
     import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -100,7 +101,7 @@ def load() -> Model:
     try:
         session = onnxruntime.InferenceSession(find().read_bytes(), options, providers=["CPUExecutionProvider"])
         names = {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, state.Fail, state.InvalidGraph, state.InvalidProtobuf) as error:
         raise MissingError(f"the network of basic-pitch can't be read, install it again: {INSTALL}") from error
     if names:
         raise MissingError(f"this basic-pitch has another network, install the one we know: {INSTALL}")
