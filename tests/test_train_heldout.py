@@ -24,7 +24,7 @@ from clefkit.train import corpus, heldout, heldout_sounds, timidity
 from clefkit.train.heldout_sounds import Instrument
 
 ROOT = Path(__file__).parent.parent
-RATE = heldout.RATE
+RATE = heldout_sounds.RATE
 PINGS = Instrument("pings", "musescore", 0, 1, 50, 84, chords=True)
 TONES = Instrument("tones", "musescore", 0, 2, 50, 84, chords=True)
 LOW = Instrument("low tones", "musescore", 0, 3, 50, 84, chords=False)

@@ -92,8 +92,8 @@ def load() -> Model:
     raises: MissingError when the package is not installed, or its file is no such network
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    state = onnxruntime.capi.onnxruntime_pybind11_state
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
