@@ -1,173 +1,237 @@
-"""How well `transcribe` hears works it was not trained on, on a soundfont it was not trained on, dry and in a hall.
+"""How well `transcribe` hears sounds and scores that it was not trained on, beside basic-pitch, and what both cost.
 
-    python benchmarks/transcribe.py --data DATA [--soundfont OPL-3_FM_128M] [--split test] [--seconds 60]
+    python -m clefkit.train.heldout --data DATA --out SET --split validation
+    python benchmarks/transcribe.py --set SET [--model notes ...] [--basic-pitch PYTHON] [--given] [--json FILE]
 
-DATA holds `openscore/` and, for the unscored phrases, `real/`. The works are those of the split (see
-`clefkit/train/corpus.py`): 24 quartets and 24 songs, the first by the hash of their names; of each one minute, a
-quarter of the way in, played without repeats. Measures are those of `clefkit score`, means over files.
+SET is made by the first line: recordings of one to four instruments, each as played and 40 cents sharp and flat, and
+some without notes. PYTHON is the interpreter of an environment with basic-pitch, in which its own `predict` runs with
+its defaults; without TensorFlow it takes its ONNX file:
+
+    python -m venv peer && peer/bin/pip install --no-deps basic-pitch==0.4.0
+    peer/bin/pip install librosa "resampy<0.4.3" scikit-learn mir_eval pretty_midi onnxruntime "setuptools<80"
+
+Measures are those of `clefkit score`, means over files; a note is right within 50 ms and 50 cents of its own pitch.
+Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
+Cost is that of whole processes on one core: a file of 24 s, and one of 30 minutes, both made of the set's recordings.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import json
+import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soundfile
 
-from clefkit import audio, augment, notes, registry, score, transcribe
+from clefkit import audio, notes, score
 from clefkit.audio import Audio
-from clefkit.augment import recipes
-from clefkit.notation import musicxml
-from clefkit.render import perform, synth
-from clefkit.train import corpus
+
+FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
+TRACKS = ("track_f1", "track_offset_f1")
+NUMBERED = (*TRACKS, "number_right")
+LENGTHS_S = (24, 1800)
+RATE = 44_100
+
+# runs in the peer's environment: which knows nothing of ours
+PEER = """
+import contextlib, json, logging, sys
+logging.disable(logging.CRITICAL)
+from basic_pitch.inference import Model, predict
+from basic_pitch import ICASSP_2022_MODEL_PATH
+model = Model(ICASSP_2022_MODEL_PATH)
+with open(sys.argv[1], "w") as out:
+    for path in sys.stdin.read().splitlines():
+        with contextlib.redirect_stdout(sys.stderr):
+            _, midi, events = predict(path, model)
+            midi.write(sys.argv[1] + ".mid")
+        rows = [[float(start), float(end), int(pitch), float(loud)] for start, end, pitch, loud, _ in events]
+        print(json.dumps(rows), file=out)
+"""
 
 # in a small process of its own: what a child uses is counted from the size of its parent on
 WATCH = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "clefkit", "transcribe", sys.argv[1]], check=True, stdout=subprocess.DEVNULL)
+import json, os, resource, subprocess, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+subprocess.run(json.loads(sys.argv[1]), input=sys.argv[2].encode(), check=True, stdout=subprocess.DEVNULL,
+               stderr=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
-EACH = 24
-RATE = 44_100
-FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
+
+Row = dict[str, Any]
 
 
-class Excerpt(NamedTuple):
-    """One minute of a work."""
+class System(NamedTuple):
+    """What is compared.
+
+    run: files to be heard, and how many instruments there are in each if it is told; gives the notes of each
+    command: for one file whose notes nobody reads, into a folder: arguments, and what it reads from stdin
+    """
 
     name: str
-    performance: notes.Performance
-
-    @property
-    def voices(self) -> int:
-        return len(np.unique(self.performance.notes.part))
+    run: Callable[[list[Path], int | None], list[notes.Notes]]
+    command: Callable[[Path, Path], tuple[list[str], str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="note F1 on works and a soundfont that training did not hear")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--soundfont", default="OPL-3_FM_128M")
-    parser.add_argument("--split", default="test", choices=["test", "validation"])
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--model", default="notes")
-    parser.add_argument("--hours", type=float, default=1.0, help="length of the file that memory is measured with")
+    parser = argparse.ArgumentParser(description="accuracy and cost of transcribe and of basic-pitch")
+    parser.add_argument("--set", type=Path, required=True, help="a folder that clefkit.train.heldout made")
+    parser.add_argument("--model", nargs="*", default=["notes"])
+    parser.add_argument("--basic-pitch", type=Path, metavar="PYTHON", help="of an environment that has it")
+    parser.add_argument("--given", action="store_true", help="also with the number of instruments told")
+    parser.add_argument("--no-cost", action="store_true", help="accuracy only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too, of each recording")
     asked = parser.parse_args()
-    font = registry.soundfont(asked.soundfont)
-    model = registry.model(asked.model)
-    print(f"{model.name} {model.sha256[:12]}, {font.name} {font.sha256[:12]}, {asked.split} split\n")
-    rows = [
-        row for each in excerpts(asked.data, asked.split, asked.seconds) for row in measured(each, font.path, model)
-    ]
-    table(rows)
-    phrases(asked.data, asked.model)
-    cost(rows, asked.hours)
+    systems = [ours(name) for name in asked.model]
+    systems += [peer(asked.basic_pitch)] if asked.basic_pitch else []
+    files = json.loads((asked.set / "manifest.json").read_text(encoding="utf-8"))["files"]
+    results = {
+        system.name: {
+            "files": accuracy(system, asked.set, files, given=False),
+            "given": accuracy(system, asked.set, files, given=True) if asked.given else [],
+            "cost": [] if asked.no_cost else list(cost(system, asked.set, files)),
+        }
+        for system in systems
+    }
+    if asked.json:
+        asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    report(results)
 
 
-def excerpts(data: Path, split: str, seconds: float) -> Iterator[Excerpt]:
-    """The same for everybody: chosen by hash."""
-    scores = [(name, content) for name, _, content in corpus.openscore(data, split)]
-    scores.sort(key=lambda each: hashlib.sha256(each[0].encode()).digest())
-    for collection in corpus.SHARES:
-        taken = 0
-        for name, content in scores:
-            if name.startswith(collection) and taken < EACH:
-                excerpt = Excerpt(name, cut(performed(content), seconds))
-                if len(excerpt.performance.notes) >= 20:
-                    taken += 1
-                    yield excerpt
+def ours(model: str) -> System:
+    """A checkpoint of clefkit, through the program."""
+
+    def command(paths: list[Path], out: Path, count: int | None) -> list[str]:
+        told = [] if count is None else ["--instruments", str(count)]
+        options = ["--model", model, "--out", str(out), "--jobs", "1", "--quiet", *told]
+        return [sys.executable, "-m", "clefkit", "transcribe", *options, *map(str, paths)]
+
+    def run(paths: list[Path], count: int | None) -> list[notes.Notes]:
+        with tempfile.TemporaryDirectory(prefix="clefkit-") as out:
+            subprocess.run(command(paths, Path(out), count), check=True, stdout=subprocess.DEVNULL)
+            return [notes.read(Path(out) / f"{path.stem}.notes.mid") for path in paths]
+
+    return System(model, run, lambda path, out: (command([path], out, None), ""))
 
 
-def performed(content: bytes) -> notes.Performance:
-    with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
-        path = Path(folder) / "score.mxl"
-        path.write_bytes(content)
-        return perform.perform(musicxml.read(path), repeats=False)
+def peer(python: Path) -> System:
+    """basic-pitch as its authors ship it."""
+
+    def run(paths: list[Path], count: int | None) -> list[notes.Notes]:  # noqa: ARG001 it knows no instruments
+        with tempfile.TemporaryDirectory(prefix="clefkit-") as out:
+            told, result = "\n".join(map(str, paths)), Path(out) / "notes"
+            subprocess.run(
+                [python, "-c", PEER, str(result)], input=told.encode(), check=True, stderr=subprocess.DEVNULL
+            )
+            rows = [np.array(json.loads(line)).reshape(-1, 4) for line in result.read_text().splitlines()]
+        return [notes.make(each[:, 0], each[:, 1], each[:, 2], _velocity(each[:, 3])) for each in rows]
+
+    return System("basic-pitch", run, lambda path, out: ([str(python), "-c", PEER, str(out / "notes")], str(path)))
 
 
-def cut(performance: notes.Performance, seconds: float) -> notes.Performance:
-    """`seconds` from a quarter of the way in, or from the start when it is short."""
-    played = performance.notes
-    start = max(0.0, min(0.25 * played.offset.max(), played.offset.max() - seconds))
-    inside = notes.take(played, (played.onset >= start) & (played.onset < start + seconds))
-    moved = notes.make(
-        inside.onset - start,
-        np.minimum(inside.offset - start, seconds),
-        inside.pitch,
-        inside.velocity,
-        inside.part,
-        inside.parts,
-    )
-    controls = [control._replace(time_s=max(0.0, control.time_s - start)) for control in performance.controls]
-    return notes.Performance(moved, tuple(each for each in controls if each.time_s < seconds))
+def _velocity(loud: Any) -> Any:
+    return np.clip(np.rint(127 * loud), 1, 127)
 
 
-def measured(excerpt: Excerpt, font: Path, model: registry.Asset) -> Iterator[dict[str, Any]]:
-    """One row dry, one in the hall."""
-    rendering = synth.render(excerpt.performance, font, RATE)
-    dry = Audio(rendering.audio.samples * np.float32(0.5 / np.abs(rendering.audio.samples).max()), RATE)
-    digest = hashlib.sha256(excerpt.name.encode()).digest()
-    hall, moved = augment.apply(dry, recipes.room("hall"), np.random.default_rng(list(digest)))
-    for place, sound, played in (("dry", dry, rendering.notes), ("hall", hall, moved.moved(rendering.notes))):
-        began = time.process_time()
-        found = transcribe.notes(sound.samples, sound.rate, model.name)
-        cpu_s = time.process_time() - began
-        row = {"name": excerpt.name, "voices": excerpt.voices, "place": place, "cpu_s": cpu_s}
-        yield row | {"seconds": sound.duration_s} | score.compare(played, found)
+def accuracy(system: System, folder: Path, files: Sequence[Row], given: bool) -> list[Row]:
+    """The manifest's rows, each with what `score` measured of it."""
+    found = []
+    for count in sorted({row["instruments"] for row in files}):
+        rows = [row for row in files if row["instruments"] == count]
+        if given and count < 2:
+            continue
+        estimates = system.run([folder / row["file"] for row in rows], count if given else None)
+        for row, estimate in zip(rows, estimates, strict=True):
+            reference = notes.read(folder / row["reference"]["file"])
+            seconds = audio.shape(folder / row["file"])
+            known = {"file": row["file"], "source": row["source"], "count": count, "cents": row["cents"]}
+            known |= {"preset": row.get("preset", ""), "seconds": seconds.frames / seconds.rate}
+            found.append(known | score.compare(reference, estimate))
+    return found
 
 
-def table(rows: list[dict[str, Any]]) -> None:
-    heads = ("place", "voices", "files", *FIGURES)
-    print("\t".join(heads))
-    for place in ("dry", "hall"):
-        here = [row for row in rows if row["place"] == place]
-        for label, some in [
-            ("all", here),
-            ("three or more", [row for row in here if row["voices"] >= 3]),
-            *((str(count), [row for row in here if row["voices"] == count]) for count in (1, 2, 3, 4, 5)),
-        ]:
-            if some:
-                values = [f"{np.mean([row[figure] for row in some]):.3f}" for figure in FIGURES]
-                print("\t".join([place, label, str(len(some)), *values]))
-    print("\nfiles, worst first, dry and hall note_f1")
-    halls = {row["name"]: row["note_f1"] for row in rows if row["place"] == "hall"}
-    for row in sorted((row for row in rows if row["place"] == "dry"), key=lambda row: float(row["note_f1"])):
-        print(f"{row['note_f1']:.3f}\t{halls[row['name']]:.3f}\t{row['voices']}\t{row['ref_notes']}\t{row['name']}")
+def cost(system: System, folder: Path, files: Sequence[Row]) -> Iterator[Row]:
+    """CPU time and peak memory of whole processes on one core; the shorter file three times, the best counts."""
+    music = [folder / row["file"] for row in files if row["instruments"] and not row["cents"]]
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as name:
+        for seconds in LENGTHS_S:
+            path = Path(name) / f"{seconds}.wav"
+            audio.write(path, Audio(_medley(music, seconds), RATE))
+            runs = [_watched(*system.command(path, Path(name))) for _ in range(3 if seconds < 60 else 1)]
+            cpu_s, peak_kb = min(runs)
+            yield {"seconds": seconds, "cpu_s": cpu_s, "cpu_s_per_s": cpu_s / seconds, "peak_mb": peak_kb / 1024}
+            for left in Path(name).glob("*notes*"):
+                left.unlink()
 
 
-def phrases(data: Path, model: str) -> None:
-    """What it hears in real recordings; there is no reference, so nothing is scored."""
-    print("\nreal phrases, not scored\tseconds\tnotes\tlowest\thighest\tlongest_s")
-    for path in sorted([*(data / "real" / "phrases").glob("*.flac"), *(data / "real" / "not_music").glob("*.flac")]):
-        sound = audio.read(path)
-        found = transcribe.notes(sound.samples, sound.rate, model)
-        spread = (found.pitch.min(), found.pitch.max()) if len(found) else (0, 0)
-        longest = float((found.offset - found.onset).max()) if len(found) else 0.0
-        print(f"{path.stem}\t{sound.duration_s:.1f}\t{len(found)}\t{spread[0]:.0f}\t{spread[1]:.0f}\t{longest:.2f}")
+def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
+    """The recordings one after another, again and again, mono."""
+    whole = np.zeros((1, seconds * RATE), np.float32)
+    at = 0
+    while at < whole.shape[1]:
+        for path in paths:
+            piece = audio.read(path).samples.mean(axis=0)[: whole.shape[1] - at]
+            whole[0, at : at + len(piece)] = piece
+            at += len(piece)
+    return whole
 
 
-def cost(rows: list[dict[str, Any]], hours: float) -> None:
-    """CPU time in this process, and the peak memory of the whole program on a long file."""
-    total, seconds = sum(row["cpu_s"] for row in rows), sum(row["seconds"] for row in rows)
-    print(f"\n{total / seconds:.4f} CPU s for a second of sound, in memory, without start-up")
-    minute = np.cumsum(np.random.default_rng(0).standard_normal(60 * 22_050))
-    minute = 0.3 * np.sin(2 * np.pi * (220 + 20 * minute / np.abs(minute).max()) * np.arange(len(minute)) / 22_050)
-    with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
-        path = Path(folder) / "long.wav"
-        with soundfile.SoundFile(path, "w", 22_050, 1) as file:
-            for _ in range(round(60 * hours)):
-                file.write(minute)
-        told = subprocess.run([sys.executable, "-c", WATCH, str(path)], check=True, capture_output=True, text=True)
-    cpu_s, peak_kb = map(float, told.stdout.split())
-    print(f"clefkit transcribe, {hours} h: {cpu_s:.0f} CPU s, peak {peak_kb / 1024:.0f} MB")
+def _watched(command: list[str], told: str) -> tuple[float, float]:
+    """CPU seconds and peak kilobytes."""
+    alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")}
+    watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
+    printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
+    cpu_s, peak_kb = map(float, printed.split())
+    return cpu_s, peak_kb
+
+
+def report(results: dict[str, Any]) -> None:
+    for name, result in results.items():
+        rows = [row for row in result["files"] if row["count"]]
+        for cents in sorted({row["cents"] for row in rows}, key=abs):
+            print(f"\n{name}, {cents:+d} cents" if cents else f"\n{name}")
+            table([row for row in rows if row["cents"] == cents], FIGURES)
+        print(f"\n{name}, by where it was recorded")
+        plain = [row for row in rows if not row["cents"]]
+        for preset in sorted({row["preset"] for row in plain}):
+            line(preset or "dry", [row for row in plain if row["preset"] == preset], FIGURES)
+        if any(row["est_tracks"] > 1 for row in rows):
+            print(f"\n{name}, tracks, number not told")
+            table([row | {"number_right": float(row["est_tracks"] == row["ref_tracks"])} for row in plain], NUMBERED)
+        if result["given"]:
+            print(f"\n{name}, tracks, number told")
+            table([row for row in result["given"] if not row["cents"]], TRACKS)
+        print(f"\n{name}, no notes in it\tnotes a minute")
+        for row in result["files"]:
+            if not row["count"]:
+                print(f"{row['file']}\t{row['est_notes'] * 60 / row['seconds']:.1f}")
+        for row in result["cost"]:
+            print(
+                f"{name}, {row['seconds']} s: {row['cpu_s']:.2f} CPU s, {row['cpu_s_per_s']:.4f} a second,"
+                f" peak {row['peak_mb']:.0f} MiB"
+            )
+
+
+def table(rows: Sequence[Row], figures: Sequence[str]) -> None:
+    """Means by number of instruments and source, by number, and of all."""
+    print("\t".join(["instruments", "source", "files", *figures]))
+    counts = sorted({row["count"] for row in rows})
+    for count in counts:
+        mine = [row for row in rows if row["count"] == count]
+        for source in sorted({row["source"] for row in mine}):
+            line(f"{count}\t{source}", [row for row in mine if row["source"] == source], figures)
+        line(f"{count}\tboth", mine, figures)
+    line("all\tboth", rows, figures)
+
+
+def line(label: str, rows: Sequence[Row], figures: Sequence[str]) -> None:
+    print("\t".join([label, str(len(rows)), *(f"{np.mean([row[figure] for row in rows]):.3f}" for figure in figures)]))
 
 
 if __name__ == "__main__":
