@@ -1,4 +1,4 @@
-"""transcribe: the front end, the decoder, streaming, the checkpoint that ships."""
+"""transcribe: the front end, streaming, the checkpoint that ships."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from clefkit.audio import Audio
 from clefkit.errors import InputError, MissingError, UsageError
 from clefkit.record import Source
 from clefkit.transcribe import infer
-from clefkit.transcribe.decode import Decoder, Thresholds
 
 Array = NDArray[np.float32]
-PLAIN = Thresholds(onset=0.5, again=0.5, frame=0.4, sustain=0.3)
 
 
 def sine(pitch: float, seconds: float, level: float = 0.5) -> Array:
@@ -64,70 +62,6 @@ def test_the_level_of_a_recording_changes_nothing() -> None:
 
 def test_silence_is_zero() -> None:
     assert features.compute(np.zeros(20_000, np.float32)).max() == 0
-
-
-def rising(onset: list[tuple[float, int]], length: list[int], frames: int) -> Array:
-    """What a perfect network would say: onsets as triangles, at (frame, pitch)."""
-    outputs = np.zeros((frames, 3, features.PITCHES), np.float32)
-    for (at, pitch), count in zip(onset, length, strict=True):
-        row = np.clip(1 - np.abs(np.arange(frames) - at) / 2, 0, 1)
-        outputs[:, 0, pitch - 21] = np.maximum(outputs[:, 0, pitch - 21], row)
-        outputs[int(np.ceil(at)) : int(np.ceil(at)) + count, 1, pitch - 21] = 1
-    outputs[:, 2] = 0.5
-    return outputs
-
-
-def decoded(outputs: Array, thresholds: Thresholds = PLAIN, cuts: list[int] | None = None) -> notes.Notes:
-    decoder = Decoder(thresholds)
-    for piece in np.split(outputs, cuts or []):
-        decoder.push(piece)
-    return decoder.finish()
-
-
-def test_the_decoder_tells_the_time_between_frames() -> None:
-    found = decoded(rising([(10.0, 60), (20.3, 61), (30.75, 62)], [8, 8, 8], 60))
-    assert found.pitch.tolist() == [60, 61, 62]
-    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [10.0, 20.3, 30.75], atol=0.01)
-    assert np.allclose((found.offset - found.onset) * features.FRAMES_PER_SECOND, 8, atol=1.0)
-    assert set(found.velocity.tolist()) == {64}
-
-
-def test_a_repeated_note_is_two_notes_that_meet() -> None:
-    found = decoded(rising([(10.0, 60), (18.0, 60)], [8, 8], 40))
-    assert len(found) == 2
-    assert found.offset[0] == found.onset[1]
-
-
-def test_a_short_dip_does_not_end_a_note_and_a_long_one_does() -> None:
-    outputs = rising([(5.0, 60)], [30], 60)
-    outputs[15:18, 1] = 0
-    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(34.5)
-    outputs[15:20, 1] = 0
-    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(14.5)
-
-
-def test_an_onset_that_never_sounds_is_no_note() -> None:
-    outputs = rising([(10.0, 60)], [0], 30)
-    assert len(decoded(outputs)) == 0
-
-
-def test_notes_at_the_first_and_the_last_frame() -> None:
-    found = decoded(rising([(0.0, 60), (49.0, 72)], [5, 1], 50))
-    # what lay before the first frame is not known, so the time between frames isn't either
-    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [0.0, 49.0], atol=0.51)
-
-
-def test_the_decoder_does_not_care_how_frames_arrive() -> None:
-    generator = np.random.default_rng(3)
-    outputs = generator.uniform(0, 1, (400, 3, features.PITCHES)).astype(np.float32) ** 3
-    whole = decoded(outputs)
-    assert len(whole) > 500
-    for seed in range(5):
-        cuts = sorted(np.random.default_rng(seed).integers(0, 401, 60).tolist())
-        again = decoded(outputs, cuts=cuts)
-        assert np.array_equal(again.intervals, whole.intervals)
-        assert np.array_equal(again.pitch, whole.pitch)
-    assert np.array_equal(decoded(outputs, cuts=list(range(1, 400))).intervals, whole.intervals)
 
 
 ONSETS = [0.2 + 0.3 * index for index in range(100)]

@@ -25,6 +25,8 @@ from clefkit.transcribe.decode import Decoder, Thresholds
 Array = NDArray[np.float32]
 
 WINDOW = 512  # frames
+OUTPUTS = ("onset", "frame", "velocity")  # of a checkpoint that doesn't say
+DECODED = ("onset", "frame", "offset", "velocity")
 
 
 class Model(NamedTuple):
@@ -32,11 +34,13 @@ class Model(NamedTuple):
 
     session: an onnxruntime.InferenceSession
     reach: frames on each side that an output depends on
+    names: of the outputs, in their order
     """
 
     session: Any
     reach: int
     thresholds: Thresholds
+    names: tuple[str, ...] = OUTPUTS
 
 
 @lru_cache(maxsize=2)
@@ -56,7 +60,8 @@ def load(folder: Path) -> Model:
         raise MissingError(f"checkpoint {folder.name} is of kind {config.get('net')!r}, not 'notes'")
     if hashlib.sha256(network).hexdigest() != config.get("sha256"):
         raise MissingError(f"the model.onnx of checkpoint {folder.name} is not the one its config.toml names")
-    return Model(_session(network), int(config["reach"]), Thresholds(**config["thresholds"]))
+    names = tuple(config.get("outputs", OUTPUTS))
+    return Model(_session(network), int(config["reach"]), Thresholds(**config["thresholds"]), names)
 
 
 def _session(network: bytes) -> Any:
@@ -77,8 +82,17 @@ def notes(blocks: Iterable[Array], model: Model, window: int = WINDOW) -> Notes:
     """
     decoder = Decoder(model.thresholds)
     for piece in outputs(features.stream(blocks), model, window):
-        decoder.push(piece)
+        decoder.push(arranged(piece, model.names))
     return decoder.finish()
+
+
+def arranged(outputs: Array, names: tuple[str, ...]) -> Array:
+    """Outputs as the decoder takes them; where none tells the velocity, the frame output does.
+
+    outputs: (frames, outputs, pitches), in the order of `names`
+    """
+    wanted = [name for name in DECODED if name in names or name == "velocity"]
+    return outputs[:, [names.index(name if name in names else "frame") for name in wanted]]
 
 
 def outputs(sound: Iterable[Array], model: Model, window: int = WINDOW) -> Iterator[Array]:
