@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from clefkit import audio, features, notes, registry, score, transcribe
 from clefkit.audio import Audio
 from clefkit.errors import InputError, MissingError, UsageError
 from clefkit.record import Source
-from clefkit.transcribe import infer
+from clefkit.transcribe import infer, listen, settings
+from clefkit.transcribe.decode import Decoder
 
 Array = NDArray[np.float32]
 
@@ -70,7 +72,13 @@ PITCHES = [48 + (7 * index) % 37 for index in range(100)]
 
 @pytest.fixture(scope="module")
 def model() -> infer.Model:
-    return infer.load(registry.model("notes").path)
+    loaded = infer.load(registry.model("notes").path)
+    assert isinstance(loaded, infer.Model)
+    return loaded
+
+
+def heard(blocks: Iterable[Array], model: infer.Model) -> notes.Notes:
+    return listen.listen(lambda _: blocks, model, listen.Settings(model.thresholds)).notes
 
 
 def test_plucked_notes_are_found_where_they_are() -> None:
@@ -81,24 +89,35 @@ def test_plucked_notes_are_found_where_they_are() -> None:
 
 def test_a_seam_neither_loses_nor_doubles_a_note(model: infer.Model) -> None:
     sound = plucks(ONSETS, PITCHES, 31.0)
-    whole = infer.notes([sound], model, window=4096)
-    for window, block in ((512, 22_050), (64, 5000), (100, 1001)):
-        pieces = [sound[start : start + block] for start in range(0, len(sound), block)]
-        again = infer.notes(pieces, model, window=window)
+    whole = heard([sound], model)
+    for window in (64, 100, 4096):
+        decoder = Decoder(model.thresholds)
+        for piece in infer.outputs(features.stream([sound]), model, window=window):
+            decoder.push(piece)
+        again = decoder.finish()
         assert again.pitch.tolist() == whole.pitch.tolist()
         assert np.allclose(again.intervals, whole.intervals, atol=1e-3)
+
+
+def test_blocks_of_any_length_give_the_same_notes_to_the_bit(model: infer.Model) -> None:
+    sound = plucks(ONSETS[:60], PITCHES[:60], 19.0)
+    whole = heard([sound], model)
+    for block in (997, 22_050, 131_072):
+        again = heard([sound[start : start + block] for start in range(0, len(sound), block)], model)
+        for name in ("onset", "offset", "pitch", "velocity", "confidence"):
+            assert np.array_equal(getattr(again, name), getattr(whole, name))
 
 
 def test_silence_and_noise_have_no_notes(model: infer.Model) -> None:
     generator = np.random.default_rng(1)
     noise = (0.05 * generator.standard_normal(10 * features.RATE)).astype(np.float32)
-    assert len(infer.notes([np.zeros(10 * features.RATE, np.float32)], model)) == 0
-    assert len(infer.notes([noise], model)) <= 2
+    assert len(heard([np.zeros(10 * features.RATE, np.float32)], model)) == 0
+    assert len(heard([noise], model)) <= 2
 
 
 def test_a_quiet_recording_gives_the_notes_of_a_loud_one(model: infer.Model) -> None:
     sound = plucks(ONSETS[:20], PITCHES[:20], 7.0)
-    loud, quiet = infer.notes([sound], model), infer.notes([sound / np.float32(20)], model)
+    loud, quiet = heard([sound], model), heard([sound / np.float32(20)], model)
     assert score.compare(loud, quiet)["note_f1"] > 0.97
 
 
@@ -122,7 +141,7 @@ def test_an_unknown_model_is_told() -> None:
 
 
 def written(path: Path, out: Path) -> dict[str, Any]:
-    (product,) = transcribe.products(Source(path), np.random.default_rng(0), checkpoint=registry.model("notes"))
+    (product,) = transcribe.products(Source(path), np.random.default_rng(0), **settings.options())
     assert product.suffix == "notes.mid"
     assert product.printed
     product.write(out)
@@ -143,9 +162,7 @@ def test_a_file_becomes_a_midi_file_and_its_facts(tmp_path: Path) -> None:
 
 
 def test_naming_products_reads_nothing(tmp_path: Path) -> None:
-    (product,) = transcribe.products(
-        Source(tmp_path / "none.wav"), np.random.default_rng(0), checkpoint=registry.model("notes")
-    )
+    (product,) = transcribe.products(Source(tmp_path / "none.wav"), np.random.default_rng(0), **settings.options())
     with pytest.raises(InputError, match="no such file"):
         product.write(tmp_path / "x.mid")
 
@@ -179,7 +196,7 @@ def test_a_long_recording_needs_no_more_memory_than_a_minute(model: infer.Model)
 
     def peak(minutes: int) -> int:
         tracemalloc.start()
-        infer.notes((block for _ in range(6 * minutes)), model)
+        heard((block for _ in range(6 * minutes)), model)
         result = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return result

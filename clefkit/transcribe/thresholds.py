@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from clefkit.errors import InputError
 
 
 class Thresholds(NamedTuple):
@@ -28,16 +30,29 @@ class Thresholds(NamedTuple):
     legato: float = 1.0
 
 
+def told(table: Any) -> Thresholds:
+    """Thresholds as the config of a checkpoint has them. Raises InputError when it hasn't."""
+    needed = [name for name in Thresholds._fields if name not in Thresholds._field_defaults]
+    try:
+        found = Thresholds(**{name: float(value) for name, value in table.items()})
+        if all(0 <= value <= 1 for value in found):
+            return found
+    except (TypeError, ValueError, AttributeError):
+        pass
+    optional = ", ".join(Thresholds._field_defaults)
+    raise InputError(f"[thresholds] in config.toml needs {', '.join(needed)}, may have {optional}, all from 0 to 1")
+
+
 def moved(thresholds: Thresholds, amount: float) -> Thresholds:
     """Thresholds for more notes or fewer.
 
-    amount: 0 to 1: .5 is as they are, more is fewer notes. The odds of what begins a note are multiplied by the odds
-        of `amount`, so 0 moves every threshold to 0, 1 to 1, and none leaves this range
+    amount: 0 to 1; .5 is as they are, more is fewer notes. The odds of what begins a note are multiplied by the odds
+        of `amount`: so 0 moves these thresholds to 0, 1 moves them to 1, and none leaves this range
     """
 
     def odds(value: float) -> float:
         up, down = value * amount, (1 - value) * (1 - amount)
-        return up / (up + down) if up + down > 0 else amount
+        return round(up / (up + down), 6) if up + down > 0 else amount
 
-    onset, again, ghost, legato = map(odds, (thresholds.onset, thresholds.again, thresholds.ghost, thresholds.legato))
-    return thresholds._replace(onset=onset, again=again, ghost=ghost, legato=legato)
+    begins = ("onset", "again", "ghost", "legato")
+    return thresholds._replace(**{name: odds(getattr(thresholds, name)) for name in begins if amount != 0.5})
