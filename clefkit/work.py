@@ -33,6 +33,7 @@ class Job:
     stage: the name of a submodule of clefkit
     options: plain data and registry.Asset; keyword arguments of the stage's function
     out: a folder, or a file when there is a single input; None is the input's own folder
+    drawing: what draws a printed file, and on what: a submodule of clefkit with a function `draw`, columns, coloured
     """
 
     stage: str
@@ -42,19 +43,21 @@ class Job:
     out_is_file: bool = False
     force: bool = False
     verbose: bool = False
+    drawing: tuple[str, int, bool] | None = None
 
 
 @dataclass
 class Outcome:
     """What became of one input.
 
-    path: of the input; files: (path, record) of each printed file; finding: what a measuring stage found; notes: for a
-    person
+    path: of the input; files: (path, record) of each printed file; drawings: of these files; finding: what a measuring
+    stage found; notes: for a person
     """
 
     path: str = ""
 
     files: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    drawings: list[list[tuple[str, str]]] = field(default_factory=list)
     finding: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     error: str = ""
@@ -135,6 +138,9 @@ def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
         recipe["from"]["file"] = record.relative(source.path, placed.main.parent)
         written = writing.write(placed, recipe, job.force)
         outcome.files.append((str(written.path), written.record))
+        if job.drawing:
+            name, columns, coloured = job.drawing
+            outcome.drawings += importlib.import_module(f"clefkit.{name}").draw(written.path, columns, coloured)
         if written.note:
             outcome.notes.append(written.note)
         outcome.notes += [fault for fault in written.record.get("faults", []) if fault not in outcome.notes]

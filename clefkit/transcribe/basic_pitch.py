@@ -14,7 +14,6 @@ spread evenly over it (86.58 a second), which is at most 4.3 ms from where each 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit import registry
 from clefkit.errors import MissingError
 from clefkit.transcribe.decode import Thresholds
 
@@ -36,8 +36,8 @@ MARGIN = 15  # frames at either end of a window that don't count
 FRAMES = 142  # that do
 LOUD = 11  # frames from an onset on whose mean is the package's measure of loudness
 
-INSTALL = "pip install --no-deps basic-pitch==0.4.0"
-FILE = Path("saved_models/icassp_2022/nmp.onnx")
+INSTALL = registry.PACKAGED["basic-pitch"][1]
+THRESHOLDS = Thresholds(onset=0.5, again=0.5, frame=0.3, sustain=0.3)
 INPUT, FRAME, ONSET = "serving_default_input_2:0", "StatefulPartitionedCall:1", "StatefulPartitionedCall:2"
 
 
@@ -48,10 +48,11 @@ class Model(NamedTuple):
     """
 
     session: Any
-    thresholds: Thresholds = Thresholds(onset=0.5, again=0.5, frame=0.3, sustain=0.3)
+    thresholds: Thresholds = THRESHOLDS
     names: tuple[str, ...] = ("onset", "frame", "velocity")
     frames_per_second: float = FRAMES * RATE / STEP
     first_s: float = (FRAMES - 1) * (HOP - STEP / FRAMES) / RATE / 2
+    rate: int = RATE
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """What the network says of a sound that arrives in blocks, in bounded memory.
@@ -113,8 +114,4 @@ def find() -> Path:
 
     raises: MissingError when the package is not installed, or has no such file
     """
-    package = importlib.util.find_spec("basic_pitch")
-    for folder in (package and package.submodule_search_locations) or []:
-        if (Path(folder) / FILE).is_file():
-            return Path(folder) / FILE
-    raise MissingError(f"basic-pitch is not installed: {INSTALL}")
+    return registry.package("basic-pitch").path
