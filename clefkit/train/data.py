@@ -167,12 +167,13 @@ def _played(chosen: arrange.Chosen, hall: players.Hall, generator: Generator) ->
     played = [(voice, take) for voice, take in zip(chosen.voices, takes, strict=True) if take is not None]
     sounds = [_balanced(take.sound, generator) for _, take in played]
     mix = np.sum(sounds, axis=0, dtype=np.float32) if sounds else np.zeros(length, np.float32)
-    whole = features.resolved(mix)
+    alone = [features.resolved(sound) for sound in sounds]
+    whole = alone[0] if len(alone) == 1 else features.resolved(mix)
     columns: list[Array] = []
     timbres = []
-    for sound, (voice, take) in zip(sounds, played, strict=True):
+    for energies, (voice, take) in zip(alone, played, strict=True):
         if not voice.drums:
-            notes = heard.audible(take.notes, features.resolved(sound), whole, float(whole.max()))
+            notes = heard.audible(take.notes, energies, whole, float(whole.max()))
             part = np.full(len(notes), len(timbres))
             columns.append(np.stack([notes.onset, notes.offset, notes.pitch, notes.velocity, part]))
             timbres.append(take.timbre)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from clefkit import augment, registry
 from clefkit.audio import Audio
 from clefkit.notes import Notes
+from clefkit.train.heldout import HELD_OUT_PRESETS
 
 Array = NDArray[np.float32]
 
 OWN_CHAIN = 0.5
 LEVELS = (0.4, 0.35, 0.25)  # how often a preset of level 1, 2, 3 is drawn
-HELD_OUT_PRESETS = ("ribbon", "rehearsal", "next-door")
 
 
 def somewhere(
