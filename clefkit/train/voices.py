@@ -53,7 +53,7 @@ def play(
     """One line of notes, played as phrases.
 
     notes: of a chord the highest is played, by bowed strings sometimes the two highest
-    length: samples; rate: Hz; tuning: semitones added to every pitch
+    length: samples; rate: 22,050 Hz, or near it; tuning: semitones added to every pitch, but not to the notes returned
     returns: the notes as they sound, and the sound: (length,), float32, -20 dB RMS while it plays
     """
     notes = take(notes, notes.onset < length / rate - phrasing.SHORTEST_S)
@@ -147,7 +147,13 @@ def _manner(generator: Generator) -> Player:
 
 
 def _plain(generator: Generator) -> Player:
-    """What most kinds have none of, or little."""
+    """What most kinds have none of, or little, and timbre.
+
+    tilt_db: slope per octave of harmonics, brighten_db: how much it flattens per 20 dB of loudness
+    even_db, even_until: of even harmonics, and the number by which that has faded; under_db: of subharmonics
+    bow, nodes: where on the string, and how deep the harmonics with a node there are; spread: of the phases, radians
+    pulse: how much a tone shakes its air; consonants: shares of none, fricatives, plosives, hummed ones
+    """
     return {
         "doubles": 0.0, "pizzicato": 0.0, "pluck_db_per_s": _log(generator, 25, 120), "whisper": 0.0,
         "consonants": [0.0, 0.0, 0.0, 0.0], "vowels": [[500.0, 1500.0, 2500.0, 3500.0, 4500.0]],
