@@ -1,81 +1,129 @@
-"""How good a network is on the validation set, and the thresholds that suit it best there."""
+"""How good a network is on recordings that judge (`clefkit.train.heldout`), and the thresholds that suit it best there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
-from typing import NamedTuple
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from clefkit import score
+from clefkit import audio, features, score
+from clefkit import notes as note_files
 from clefkit.notes import Notes, make
 from clefkit.train import data
 from clefkit.transcribe.decode import Decoder, Thresholds
 
 Array = NDArray[np.float32]
 
+FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
+NO_NOTES = "none"
+OWN = "own"  # recordings of the training set's own kind
+
+# What is tried, one line after another; the first figure decides, on the mean over groups.
+GRID: tuple[tuple[str, dict[str, Sequence[float]]], ...] = (
+    ("note_f1", {"onset": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55), "frame": (0.2, 0.3, 0.4, 0.5)}),
+    ("note_f1", {"again": (0.0, 0.05, 0.1, 0.2, 0.3), "dip": (1.0, 0.3, 0.15)}),
+    ("note_f1", {"legato": (1.0, 0.9, 0.8, 0.7)}),
+    ("note_f1", {"ghost": (0.0, 0.4, 0.5, 0.6, 0.7)}),
+    ("note_offset_f1", {"sustain": (0.15, 0.2, 0.3, 0.4, 0.5), "offset": (0.1, 0.2, 0.3, 0.5, 1.0)}),
+)
+
 
 class Predicted(NamedTuple):
-    """A recording, and what the network says of it. outputs: (frames, outputs, pitches), 0 to 1."""
+    """A recording, and what the network says of it. outputs: (frames, outputs, pitches), float16, 0 to 1."""
 
-    kind: str
+    name: str
+    group: str
     notes: Notes
-    outputs: Array
+    outputs: NDArray[np.float16]
 
 
-def predict(network: nn.Module, shards: Sequence[data.Shard]) -> list[Predicted]:
-    """What the network says of each recording, in float32."""
+def predict(network: nn.Module, recordings: Iterable[tuple[str, str, Notes, Array]]) -> list[Predicted]:
+    """What the network says of each recording, in float32. recordings: name, group, notes, features"""
     network.eval()
     result = []
-    for shard in shards:
-        spans = zip(shard.first[:-1], shard.first[1:], strict=True)
-        for kind, table, (first, end) in zip(shard.kind, shard.notes, spans, strict=True):
-            sound = torch.from_numpy(shard.sound[first:end].astype(np.float32) / 255).permute(1, 0, 2)[None]
-            with torch.inference_mode():
-                outputs = torch.sigmoid(network(sound))[0].permute(1, 0, 2).numpy()
-            result.append(Predicted(kind, make(*table.T), outputs))
+    for name, group, notes, sound in recordings:
+        seen = torch.from_numpy(np.ascontiguousarray(sound.transpose(1, 0, 2)))[None]
+        with torch.inference_mode():
+            outputs = torch.sigmoid(network(seen))[0].permute(1, 0, 2).numpy()
+        result.append(Predicted(name, group, notes, outputs.astype(np.float16)))
     return result
 
 
-def measure(predicted: Sequence[Predicted], thresholds: Thresholds, figure: str = "note_f1") -> dict[str, float]:
-    """A figure of `score.compare` by kind of recording, and over the kinds as "mean".
+def held_out(folder: Path, cents: Sequence[int] = (0,)) -> Iterable[tuple[str, str, Notes, Array]]:
+    """The recordings of a set made by `clefkit.train.heldout`, at some tunings. Groups: the number of instruments."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for row in manifest["files"]:
+        if row["cents"] in cents:
+            path = folder / row["file"]
+            sound = features.compute(np.concatenate(list(audio.blocks(path, features.RATE))))
+            group = NO_NOTES if row["source"] == NO_NOTES else f"{row['instruments']}"
+            yield row["file"], group, note_files.read(folder / row["reference"]["file"]), sound
 
-    Where there is no music ("silence") it is false notes a minute.
-    """
-    found: dict[str, list[float]] = {}
+
+def shards(found: Sequence[data.Shard]) -> Iterable[tuple[str, str, Notes, Array]]:
+    """The recordings of shards."""
+    for shard in found:
+        spans = zip(shard.first[:-1], shard.first[1:], strict=True)
+        for number, (table, (first, end)) in enumerate(zip(shard.notes, spans, strict=True)):
+            group = OWN if len(table) else NO_NOTES
+            yield f"{number}", group, make(*table.T[:4]), shard.sound[first:end].astype(np.float32) / 255
+
+
+def rows(predicted: Sequence[Predicted], thresholds: Thresholds) -> list[dict[str, Any]]:
+    """Of each recording its name, group, and FIGURES; where there is no music "false_a_minute"."""
+    found = []
     for each in predicted:
         estimate = decoded(each.outputs, thresholds)
-        silence = each.kind == "silence"
-        value = len(estimate) * 60 / data.RECORDING_S if silence else score.compare(each.notes, estimate)[figure]
-        found.setdefault(each.kind, []).append(value)
-    means = {kind: round(float(np.mean(values)), 4) for kind, values in sorted(found.items())}
-    music = [value for kind, value in means.items() if kind != "silence"]
-    return means | {"mean": round(float(np.mean(music)), 4)}
+        row: dict[str, Any] = {"name": each.name, "group": each.group}
+        if each.group == NO_NOTES:
+            minutes = len(each.outputs) / features.FRAMES_PER_SECOND / 60
+            found.append(row | {"false_a_minute": len(estimate) / minutes})
+        else:
+            measured = score.compare(each.notes, estimate)
+            found.append(row | {figure: measured[figure] for figure in FIGURES})
+    return found
+
+
+def means(measured: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """By group, and over the groups with notes as "mean"."""
+    groups: dict[str, dict[str, float]] = {}
+    for group in sorted({row["group"] for row in measured}):
+        mine = [row for row in measured if row["group"] == group]
+        keys = [key for key in mine[0] if key not in ("name", "group")]
+        groups[group] = {key: float(np.mean([row[key] for row in mine])) for key in keys}
+    music = [figures for group, figures in groups.items() if group != NO_NOTES]
+    groups["mean"] = {figure: float(np.mean([each[figure] for each in music])) for figure in FIGURES}
+    return groups
 
 
 def choose(predicted: Sequence[Predicted], start: Thresholds) -> Thresholds:
-    """The best thresholds on a grid: onset and frame together, then for repeated notes, then for the end of notes."""
-    music = [each for each in predicted if each.kind != "silence"]
-    both = [start._replace(onset=onset, again=onset, frame=frame) for onset, frame in product(ONSETS, FRAMES)]
-    best = max(both, key=lambda each: measure(music, each)["mean"])
-    again = [best._replace(again=min(0.95, round(best.onset + more, 2))) for more in MORE_AGAIN]
-    best = max(again, key=lambda each: measure(music, each)["mean"])
-    ends = [best._replace(sustain=sustain) for sustain in SUSTAINS]
-    return max(ends, key=lambda each: measure(music, each, "note_offset_f1")["mean"])
+    """The best thresholds, a few at a time, on a grid."""
+    music = [each for each in predicted if each.group != NO_NOTES]
+    best = start
+    for figure, wanted in GRID:
+        tried = [best]
+        for name, values in wanted.items():
+            tried = [_with(each, best, name, value) for each in tried for value in values]
+        best = max(tried, key=lambda each: means(rows(music, each))["mean"][figure])
+    return best
 
 
-def decoded(outputs: Array, thresholds: Thresholds) -> Notes:
+def _with(thresholds: Thresholds, best: Thresholds, name: str, value: float) -> Thresholds:
+    """`again` is given as how much it is above the onset's, and stays above it."""
+    if name == "again":
+        value = min(0.95, round(best.onset + value, 2))
+    changed = thresholds._replace(**{name: value})
+    return changed._replace(again=value) if name == "onset" else changed
+
+
+def decoded(outputs: NDArray[Any], thresholds: Thresholds) -> Notes:
     """The notes of a whole recording."""
     decoder = Decoder(thresholds)
-    decoder.push(outputs)
+    decoder.push(outputs.astype(np.float32))
     return decoder.finish()
-
-
-ONSETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-FRAMES = (0.2, 0.3, 0.4, 0.5)
-MORE_AGAIN = (0.0, 0.05, 0.1, 0.2)
-SUSTAINS = (0.15, 0.2, 0.3, 0.4)

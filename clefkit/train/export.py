@@ -1,4 +1,7 @@
-"""A trained network becomes a checkpoint folder: model.onnx, weights.safetensors, config.toml, card.md."""
+"""Trained networks become a checkpoint folder: model.onnx, weights.safetensors, timbre.onnx, config.toml.
+
+Weights are kept in 16 bits, so a checkpoint is half as large; the graph computes in 32.
+"""
 
 from __future__ import annotations
 
@@ -6,69 +9,132 @@ import hashlib
 import json
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper, numpy_helper
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from clefkit import features
-from clefkit.nets import notes as nets
+from clefkit.nets.notes import OUTPUTS, Notes
+from clefkit.nets.timbre import Timbre
+from clefkit.transcribe import timbre
 from clefkit.transcribe.decode import Thresholds
+from clefkit.transcribe.timbre import Odds
 
 OPSET = 17
+LEAST = 64  # numbers that a tensor has to have to be worth a cast
 
 
-def onnx(network: nets.Notes) -> bytes:
+def notes_graph(network: Notes) -> bytes:
     """The network for ONNX Runtime: "sound" (1, channels, frames, bins) to "logits" (1, outputs, frames, pitches),
     any number of frames."""
-    example = torch.zeros(1, features.CHANNELS, 64, features.BINS)
-    plain = nets.Notes().eval()
+    example = (torch.zeros(1, features.CHANNELS, 64, features.BINS),)
+    plain = Notes(network.size).eval()
     plain.load_state_dict(network.state_dict())
+    return _graph(plain, example, ["sound"], "logits", {"sound": {2: "frames"}, "logits": {2: "frames"}})
+
+
+def timbre_graph(network: Timbre) -> bytes:
+    """The branch for ONNX Runtime: what `timbre.Views` names, of any number of notes, to "points"."""
+    example = (
+        torch.zeros(3, timbre.FRAMES, timbre.SPECTRUM),
+        torch.ones(3, timbre.FRAMES),
+        torch.zeros(3, timbre.ASIDE),
+    )
+    names = list(timbre.Views._fields)
+    return _graph(network.eval(), example, names, "points", {name: {0: "notes"} for name in [*names, "points"]})
+
+
+def write(
+    folder: Path,
+    network: Notes,
+    thresholds: Thresholds,
+    branch: tuple[Timbre, Odds] | None,
+    about: dict[str, Any],
+    measured: dict[str, dict[str, Any]],
+) -> None:
+    """Write all but the card.
+
+    branch: the timbre branch, if there is one
+    about: what the config says of itself: about, licence, made_by, data
+    measured: by name, {"value": number, "on": what it was measured on}
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    graph = notes_graph(network)
+    (folder / "model.onnx").write_bytes(graph)
+    state = {f"notes.{name}": tensor for name, tensor in network.state_dict().items()}
+    config: dict[str, Any] = {
+        "net": "notes",
+        "rate_hz": features.RATE,
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "parameters": parameters(network),
+        "outputs": list(OUTPUTS),
+        "reach": network.reach(),
+    }
+    tables = {"thresholds": thresholds._asdict()}
+    if branch is not None:
+        points = timbre_graph(branch[0])
+        (folder / "timbre.onnx").write_bytes(points)
+        state |= {f"timbre.{name}": tensor for name, tensor in branch[0].state_dict().items()}
+        config |= {"timbre_sha256": hashlib.sha256(points).hexdigest(), "timbre_parameters": parameters(branch[0])}
+        tables["timbre"] = branch[1]._asdict()
+    weights = folder / "weights.safetensors"
+    save_file({name: _half(tensor) for name, tensor in state.items()}, weights)
+    config["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{key} = {round(float(value), 4)}" for key, value in table.items())]
+    lines += ["", "[measured]"]
+    lines += [f"{key} = {{ value = {each['value']}, on = {json.dumps(each['on'])} }}" for key, each in measured.items()]
+    (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _half(tensor: Tensor) -> Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
+
+
+def _graph(
+    network: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], output: str, axes: dict[str, dict[int, str]]
+) -> bytes:
     with tempfile.TemporaryDirectory(prefix="clefkit-") as folder, warnings.catch_warnings():
         path = Path(folder) / "model.onnx"
         # the exporter that traces; the one that replaces it needs another package for the same graph
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            plain,
-            (example,),
+            network,
+            example,
             path,
             dynamo=False,
             opset_version=OPSET,
-            input_names=["sound"],
-            output_names=["logits"],
-            dynamic_axes={"sound": {2: "frames"}, "logits": {2: "frames"}},
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
         )
-        return path.read_bytes()
+        return halved(path.read_bytes())
 
 
-def write(
-    folder: Path,
-    network: nets.Notes,
-    thresholds: Thresholds,
-    about: dict[str, str],
-    measured: dict[str, dict[str, Any]],
-) -> None:
-    """Write all but the card.
-
-    about: what the config says of itself: about, licence, made_by, data
-    measured: by name, {"value": number, "on": what it was measured on}
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    graph = onnx(network)
-    (folder / "model.onnx").write_bytes(graph)
-    weights = folder / "weights.safetensors"
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, weights)
-    config: dict[str, Any] = {
-        "net": "notes",
-        "rate_hz": features.RATE,
-        "sha256": hashlib.sha256(graph).hexdigest(),
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "reach": nets.reach(),
-    }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
-    lines += ["", "[thresholds]", *(f"{key} = {value}" for key, value in thresholds._asdict().items())]
-    lines += ["", "[measured]"]
-    lines += [f"{key} = {{ value = {each['value']}, on = {json.dumps(each['on'])} }}" for key, each in measured.items()]
-    (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def halved(graph: bytes) -> bytes:
+    """The same graph with its large tensors of weights in 16 bits, cast to 32 where they are used."""
+    model = onnx.load_model_from_string(graph)
+    casts = []
+    for weights in model.graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.size >= LEAST:
+            name = weights.name
+            weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
