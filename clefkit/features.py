@@ -1,7 +1,7 @@
 """Front ends: what a network sees of a sound. One definition, used in training and in inference.
 
-Log-frequency energy at three bins a semitone, the middle one on the pitch, from A0 to C9 (300 bins: the piano's pitches,
-and an octave of overtones), every 512 samples at 22,050 Hz (43 frames a second). Four channels: long windows (8192,
+Log-frequency energy at three bins a semitone, the middle one on the pitch, from A0 to C9 (300 bins: the pitches of the
+piano, and an octave of overtones), every 512 samples at 22,050 Hz (43 frames a second). Four channels: long windows (8192,
 4096, 2048 samples by register), which tell neighbouring pitches apart; 2048 samples everywhere, which tell when a note
 begins; and 1024 samples, centred 128 samples before and after the frame, which tell two notes in quick succession from
 one. Frame `t` is centred on sample `512 t`. Values are decibels relative to a sliding level: the geometric mean of the
@@ -81,6 +81,16 @@ def stream(blocks: Iterable[Array]) -> Iterator[Array]:
         current = after
     if current is not None:
         yield _relative(before, current, np.zeros((0, CHANNELS, BINS), np.float32))
+
+
+def stored(sound: Array) -> NDArray[np.uint8]:
+    """Features in 8 bits, a third of a decibel a step: as training sets keep them, and all who must keep many."""
+    return np.rint(sound * 255).astype(np.uint8)
+
+
+def restored(kept: NDArray[np.uint8]) -> Array:
+    """What `stored` kept, 0 to 1."""
+    return np.multiply(kept, np.float32(1 / 255), dtype=np.float32)
 
 
 def resolved(audio: Array) -> Array:

@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 class Recipe(StrEnum):
     notes = "notes"
+    notes_small = "notes-small"
 
 
 @stream.command(app, ("seed",))
@@ -22,20 +23,23 @@ def train(
     recipe: Annotated[Recipe, typer.Argument(help="Which checkpoint.")],
     *,
     common: stream.Common,
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Where the sources are; the model card names them.")],
     work: Annotated[Path, typer.Option(metavar="DIR", help="Room for made sound and the state of training.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint's folder.")],
     soundfont: Annotated[list[str], typer.Option(metavar="FONT", help="A font to play with; give several.")],
-    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How long to train.")] = 8000,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the scores are; the card names them.")] = None,
+    samples: Annotated[Path | None, typer.Option(metavar="DIR", help="More real notes, as gathered.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="How long to train.")] = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores to use.")] = 1,
+    quick: Annotated[bool, typer.Option(help="The small network on an hour of exercises: needs no --data.")] = False,
 ) -> None:
     """Make a checkpoint again, or a new one, from its recipe. Prints a line of JSON now and then.
 
     Needs the extra `train`. What an interrupted run left in --work is gone on with.
 
     \b
-    Example:
-      clefkit train notes --data data --work work --out models/notes-2 --soundfont FluidR3_GM --threads 2
+    Examples:
+      clefkit train notes --quick --work work --out models/mine-1 --soundfont FluidR3_GM --threads 2
+      clefkit train notes --data data --samples samples --work work --out models/notes-2 --soundfont FluidR3_GM
     """
     import json
 
@@ -43,5 +47,6 @@ def train(
     from clefkit.train import recipes
 
     fonts = [registry.soundfont(name).path for name in soundfont]
-    lines = recipes.run(recipe.value, data, work, out, fonts, steps=steps, seed=common.seed, threads=threads)
+    plan = recipes.plan(recipe.value, quick=quick, steps=steps)
+    lines = recipes.run(plan, work, out, fonts, sources=data, samples=samples, seed=common.seed, threads=threads)
     stream.text(map(json.dumps, lines))

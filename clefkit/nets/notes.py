@@ -28,8 +28,8 @@ BAND = 12  # bins that the summary of a spectrum takes together
 class Size(NamedTuple):
     """How large a network is.
 
-    width: channels between blocks, inner: within them. Multiples of 32, or training must be in float32: some CPU kernels
-        for bfloat16 crash with others.
+    width: channels between blocks, inner: within them. Multiples of 32, or training must be in float32: some kernels of
+        CPUs for bfloat16 crash with others.
     blocks: (dilation in frames, distance in semitones) of each residual block
     """
 

@@ -88,7 +88,7 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
         voices.append(Voice(played, program, _manner(played, program, tuning, length_s, generator)))
     if generator.random() < 0.15:
         kit = int(generator.choice([0, 8, 16, 25, 32]))
-        voices.append(Voice(make(**_drums(length_s, tempo, generator)), kit, (), drums=True))
+        voices.append(Voice(_drums(length_s, tempo, generator), kit, (), drums=True))
     return Chosen(voices, tuning)
 
 
@@ -162,9 +162,7 @@ def _play(voice: Notes, program: int, generator: Generator) -> Notes:
     return make(onset, onset + length, pitch, np.clip(np.rint(velocity), 15, 127))
 
 
-def _manner(
-    played: Notes, program: int, tuning: float, length_s: float, generator: Generator
-) -> tuple[Control, ...]:
+def _manner(played: Notes, program: int, tuning: float, length_s: float, generator: Generator) -> tuple[Control, ...]:
     """Gain, tuning, vibrato, glides, swells and pedal of one part."""
     level = int(np.clip(100 * 10 ** (generator.normal(0, 3.0) / 40), 40, 127))
     controls = [Control(0.0, 0, "control", 7, level)]
@@ -200,7 +198,7 @@ def _glides(bend: dict[float, float], played: Notes, generator: Generator) -> di
     return dict(zip(times.tolist(), values.tolist(), strict=True))
 
 
-def _drums(length_s: float, tempo: float, generator: Generator) -> dict[str, NDArray[Any]]:
+def _drums(length_s: float, tempo: float, generator: Generator) -> Notes:
     """A pattern on a grid of eighths or sixteenths: bass drum, snare, hi-hat, a cymbal, a tom."""
     step = generator.uniform(0.16, 0.34) / tempo
     grid = np.arange(0, length_s - 0.2, step)
@@ -213,4 +211,4 @@ def _drums(length_s: float, tempo: float, generator: Generator) -> dict[str, NDA
     starts = np.concatenate(onset)
     starts = np.maximum(starts + generator.normal(0, 0.006, len(starts)), 0)
     velocity = np.clip(generator.normal(generator.uniform(40, 90), 12, len(starts)), 10, 127).astype(np.int64)
-    return {"onset": starts, "offset": starts + 0.1, "pitch": np.concatenate(pitch), "velocity": velocity}
+    return make(starts, starts + 0.1, np.concatenate(pitch), velocity)

@@ -52,7 +52,7 @@ def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[A
     number = int(generator.integers(len(shard.timbres)))
     first, end = int(shard.first[number]), int(shard.first[number + 1])
     start = int(generator.integers(0, end - first - frames + 1))
-    sound = shard.sound[first + start : first + start + frames].transpose(1, 0, 2).astype(np.float32) / 255
+    sound = features.restored(shard.sound[first + start : first + start + frames].transpose(1, 0, 2))
     semitones = int(generator.integers(-FARTHEST, FARTHEST + 1)) if generator.random() < MOVED else 0
     return _moved(sound, semitones), target(shard.notes[number], start, frames, semitones)
 
@@ -90,7 +90,8 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
 
     notes: (notes, 5): onset s, offset s, pitch, velocity, part
     start: first frame of the stretch; semitones: added to each pitch
-    returns: (outputs, frames, pitches): onset and offset as triangles, frame as 0 and 1, velocity where the onset isn't 0
+    returns: (outputs, frames, pitches): onset and offset as triangles, frame as 0 and 1, velocity where the onset is not
+        0
     """
     result = np.zeros((OUTPUTS, frames, features.PITCHES), np.float32)
     begin = notes[:, 0] * features.FRAMES_PER_SECOND - start

@@ -2,8 +2,9 @@
 
 Scores of the OpenScore collections (string quartets, and songs for voice and piano; CC0), first editions of Chopin
 (CC BY 4.0) and the POP909 arrangements (train and validation only). A work belongs to one split for ever: OpenScore
-works by a hash of composer and title, Chopin's by opus, POP909 songs by the split that their index names. Quartets are shared out more evenly than songs, because they are the
-only works with four parts. The reader's result is kept in one file, so scores are parsed once.
+works by a hash of composer and title, Chopin's by opus, POP909 songs by the split that their index
+names. Quartets are shared out more evenly than songs, because they are the only works with four parts. The reader's
+result is kept in one file, so scores are parsed once.
 """
 
 from __future__ import annotations

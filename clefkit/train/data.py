@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -34,7 +34,8 @@ Array = NDArray[np.float32]
 
 RECORDING_S = 45.0
 PER_SHARD = 32
-COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}  # how often a work of each is played
+# how often a work of each is played
+COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}
 EXERCISES = 0.12
 EMPTY = 0.05  # recordings without notes
 NOISY = 0.12  # with noises that are no notes: drums, taps, breaths
@@ -60,12 +61,12 @@ class Shard(NamedTuple):
 class Sources(NamedTuple):
     """Where the set comes from.
 
-    data: folder with `openscore/`, `pop909/`, `kern/` and `real/`
+    data: folder with `openscore/`, `pop909/`, `kern/` and `real/`; None: exercises alone, on fonts and made-up sounds
     fonts: soundfonts to play with
     samples: a folder of more real notes (`python -m clefkit.train.gather`), or None
     """
 
-    data: Path
+    data: Path | None
     fonts: tuple[Path, ...]
     samples: Path | None = None
 
@@ -79,8 +80,9 @@ def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: 
     yields: a line for people after each shard
     """
     out.mkdir(parents=True, exist_ok=True)
-    works = corpus.read(sources.data, out / "corpus.npz")
-    _write_manifest(sources, out, shards, seed, len(works))
+    if sources.data is not None:
+        corpus.read(sources.data, out / "corpus.npz")
+    _write_manifest(sources, out, shards, seed)
     wanted = [(kept, number) for kept, count in shards.items() for number in range(count)]
     missing = [(kept, number) for kept, number in wanted if not (out / f"{kept}-{number:03d}.npz").is_file()]
     # not forked: a synthesiser's library doesn't survive that
@@ -107,16 +109,15 @@ def load(path: Path) -> Shard:
         return Shard(np.load(path, mmap_mode="r"), file["first"], notes, timbres)
 
 
-def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: int, works: int) -> None:
+def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: int) -> None:
     manifest = {
         "seed": seed,
         "shards": shards,
         "recording_s": RECORDING_S,
         "recordings_a_shard": PER_SHARD,
-        "works": works,
         "fonts": {font.name: sha256(font) for font in sources.fonts},
         "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
-        "corpus_sha256": sha256(out / "corpus.npz"),
+        "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
@@ -138,14 +139,15 @@ def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, list[str]]
 def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple[Array, Notes, list[str]]:
     """One recording: its sound, what can be heard of its notes, and who played each part."""
     generator = np.random.default_rng(seed)
+    timbres: list[str] = []
     if generator.random() < EMPTY:
-        dry, notes, timbres = _nothing(generator), make([], [], []), []
-        said = _speech(sources.data) if generator.random() < 0.6 else None
+        dry, notes = _nothing(generator), make([], [], [])
+        said = _speech(sources) if generator.random() < 0.6 else None
     else:
-        works = _works(out / "corpus.npz", kept)
+        works = _works(out / "corpus.npz", kept) if sources.data else {}
         chosen = arrange.arrange(_piece(works, generator), RECORDING_S - 2, generator)
         dry, notes, timbres = _played(chosen, _hall(sources, kept), generator)
-        said = _speech(sources.data) if generator.random() < 0.02 else None
+        said = _speech(sources) if generator.random() < 0.02 else None
     if sources.samples is not None and generator.random() < (NOISY if timbres else 0.5):
         dry = _noisy(dry, sources.samples, generator)
     sound, notes = recording.somewhere(dry, notes, features.RATE, generator, said)
@@ -154,7 +156,7 @@ def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple
 
 
 def _piece(works: dict[str, list[Notes]], generator: Generator) -> Notes:
-    if generator.random() < EXERCISES:
+    if generator.random() < EXERCISES or not works:
         return exercises.draw(RECORDING_S - 2, generator)
     collection = works[str(generator.choice(list(COLLECTIONS), p=list(COLLECTIONS.values())))]
     return collection[int(generator.integers(len(collection)))]
@@ -166,11 +168,11 @@ def _played(chosen: arrange.Chosen, hall: players.Hall, generator: Generator) ->
     takes = [players.play(voice, hall, length, chosen.tuning, generator) for voice in chosen.voices]
     played = [(voice, take) for voice, take in zip(chosen.voices, takes, strict=True) if take is not None]
     sounds = [_balanced(take.sound, generator) for _, take in played]
-    mix = np.sum(sounds, axis=0, dtype=np.float32) if sounds else np.zeros(length, np.float32)
+    mix = np.asarray(np.sum([np.zeros(length, np.float32), *sounds], axis=0, dtype=np.float32))
     alone = [features.resolved(sound) for sound in sounds]
     whole = alone[0] if len(alone) == 1 else features.resolved(mix)
     columns: list[Array] = []
-    timbres = []
+    timbres: list[str] = []
     for energies, (voice, take) in zip(alone, played, strict=True):
         if not voice.drums:
             notes = heard.audible(take.notes, energies, whole, float(whole.max()))
@@ -209,7 +211,7 @@ def _works(cache: Path, split: str) -> dict[str, list[Notes]]:
 
 @lru_cache(maxsize=4)
 def _hall(sources: Sources, split: str) -> players.Hall:
-    folders = [sources.data / "real", *([sources.samples] if sources.samples else [])]
+    folders = [folder for folder in (sources.data and sources.data / "real", sources.samples) if folder]
     samples = [each for folder in folders for each in sampler.instruments(folder)]
     return players.Hall(sources.fonts, tuple(each for each in samples if each.split == split), split)
 
@@ -253,6 +255,8 @@ def _noise(path: Path) -> Array:
 
 
 @lru_cache(maxsize=1)
-def _speech(data: Path) -> Array:
-    samples, rate = soundfile.read(data / "real" / "not_music" / "speech_198.flac", dtype="float32")
+def _speech(sources: Sources) -> Array | None:
+    if sources.data is None:
+        return None
+    samples, rate = soundfile.read(sources.data / "real" / "not_music" / "speech_198.flac", dtype="float32")
     return np.asarray(soxr.resample(samples, rate, features.RATE), dtype=np.float32)

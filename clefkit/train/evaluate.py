@@ -1,4 +1,4 @@
-"""How good a network is on recordings that judge (`clefkit.train.heldout`), and the thresholds that suit it best there."""
+"""How good a network is on recordings that judge (`clefkit.train.heldout`), and the thresholds that suit it best."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def shards(found: Sequence[data.Shard]) -> Iterable[tuple[str, str, Notes, Array
         spans = zip(shard.first[:-1], shard.first[1:], strict=True)
         for number, (table, (first, end)) in enumerate(zip(shard.notes, spans, strict=True)):
             group = OWN if len(table) else NO_NOTES
-            yield f"{number}", group, make(*table.T[:4]), shard.sound[first:end].astype(np.float32) / 255
+            yield f"{number}", group, make(*table.T[:4]), features.restored(shard.sound[first:end])
 
 
 def rows(predicted: Sequence[Predicted], thresholds: Thresholds) -> list[dict[str, Any]]:

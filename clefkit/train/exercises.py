@@ -14,7 +14,18 @@ from clefkit.notes import Notes, make
 Figure = list[tuple[float, float, float]]  # onset and offset in steps, pitch relative to the figure's lowest
 
 SCALES = ((2, 2, 1, 2, 2, 2, 1), (2, 1, 2, 2, 1, 3, 1), (1,) * 12, (2, 2, 3, 2, 3), (3, 2, 1, 1, 3, 2))
-CHORDS = ((0, 4, 7), (0, 3, 7), (0, 4, 7, 12), (0, 3, 7, 10), (0, 5, 10), (0, 7, 12, 16), (0, 12), (0, 7), (0, 3), (0, 4))
+CHORDS = (
+    (0, 4, 7),
+    (0, 3, 7),
+    (0, 4, 7, 12),
+    (0, 3, 7, 10),
+    (0, 5, 10),
+    (0, 7, 12, 16),
+    (0, 12),
+    (0, 7),
+    (0, 3),
+    (0, 4),
+)
 
 
 def draw(length_s: float, generator: Generator) -> Notes:

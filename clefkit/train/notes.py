@@ -1,15 +1,11 @@
-"""The recipe of the checkpoints `notes` and `notes-small`: data, loss, loop, thresholds, export.
+"""Training of the network `notes`: loss, loop, state.
 
-    run              all of it:
-    data.build       the training set, shard by shard
-    train            AdamW; the learning rate stays at its height and falls to 0 over the last third of the steps; six
-                     clips of 4.6 s a step, bfloat16
-    finish           thresholds from the validation set, then the checkpoint and its card
+AdamW; the learning rate stays at its height and falls to 0 over the last third of the steps; six clips of 4.6 s a step,
+bfloat16. The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss
+for Dense Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights.
 
-The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss for Dense
-Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights. `train` saves its
-whole state every 250 steps and goes on from there when it is called again; asked for more steps than it once ended
-with, it goes on from where the learning rate began to fall.
+`train` saves its whole state every 250 steps and goes on from there when it is called again; asked for more steps than
+it once ended with, it goes on from where the learning rate began to fall.
 """
 
 from __future__ import annotations
@@ -28,7 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clefkit import features
-from clefkit.nets.notes import SIZES, Notes, Size
+from clefkit.errors import MissingError
+from clefkit.nets.notes import Notes, Size
 from clefkit.train import batches, data
 
 CLIPS = 6
@@ -52,9 +49,7 @@ class State(NamedTuple):
     step: int
 
 
-def train(
-    shards: Path, work: Path, size: Size, steps: int, seed: int, threads: int
-) -> Iterator[dict[str, Any]]:
+def train(shards: Path, work: Path, size: Size, steps: int, seed: int, threads: int) -> Iterator[dict[str, Any]]:
     """Train for `steps` steps, going on from `work/state.pt` if it is there.
 
     shards: the folder of the training set
@@ -82,6 +77,14 @@ def train(
             _log(work / "log.csv", row)
             yield row
             began, loss_sum, at = time.monotonic(), 0.0, state.step
+
+
+def trained(work: Path, size: Size) -> tuple[Notes, int]:
+    """The network as it is now, averaged, and after how many steps. Raises MissingError when there is none."""
+    if not (work / "state.pt").is_file():
+        raise MissingError(f"nothing was trained in {work.name} yet")
+    state = _start(work, size, 0, 0)
+    return state.average.to(memory_format=torch.contiguous_format), state.step  # type: ignore[call-overload]
 
 
 def loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -145,7 +148,7 @@ def _start(work: Path, size: Size, seed: int, falls: int) -> State:
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
     state = _load(work / "state.pt", State(network, average, optimiser, 0))
-    if state.step > falls and (work / "stable.pt").is_file():
+    if falls and state.step > falls and (work / "stable.pt").is_file():
         stable = torch.load(work / "stable.pt", weights_only=True)
         if int(stable["step"]) < falls:
             state = _load(work / "stable.pt", state)

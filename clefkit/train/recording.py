@@ -1,9 +1,9 @@
 """What lies between the instruments and the file: a room, a microphone, noise, a level.
 
 Half of the recordings go through a chain of our own, drawn anew each time; the other half through a preset of
-`augment`, of any level, but those that `heldout` keeps for the test. In our own chain rooms are made up (early echoes and an exponentially decaying, darkening tail; the direct sound stays where it was), so that
-no response is learned by heart; all linear parts are one multiplication in
-the frequency domain over the whole excerpt.
+`augment`, of any level, but those that `heldout` keeps for the test. In our own chain rooms are made up (early echoes
+and an exponentially decaying, darkening tail; the direct sound stays where it was), so that no response is learned by
+heart; all linear parts are one multiplication in the frequency domain over the whole excerpt.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ that two notes are of one timbre, from the cosine of their points and the distan
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +75,11 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
     pitch = table[chosen, 2].astype(np.int64)
     low, high = max(0, int(start.min()) - 1), int(start.max()) + timbre.FRAMES + 1
     roll = batches.target(table[:, :5], low, min(high, len(sound)) - low)[1] > 0
-    return Some(timbre.views(sound[low:high].astype(np.float32) / 255, roll, start - low, end - low, pitch), codes[table[chosen, 4].astype(int)], pitch)
+    return Some(
+        timbre.views(features.restored(sound[low:high]), roll, start - low, end - low, pitch),
+        codes[table[chosen, 4].astype(int)],
+        pitch,
+    )
 
 
 def contrast(points: Tensor, who: Tensor) -> Tensor:
@@ -102,7 +105,9 @@ def train(shards: Sequence[Shard], steps: int, seed: int) -> Iterator[tuple[dict
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1.0, (step + 1) / 100) * min(1.0, 2 * (1 - step / steps))
         some = [draw(shards, generator) for _ in range(RECORDINGS)]
-        points = network(*(torch.from_numpy(np.concatenate(parts)) for parts in zip(*(each.views for each in some), strict=True)))
+        points = network(
+            *(torch.from_numpy(np.concatenate(parts)) for parts in zip(*(each.views for each in some), strict=True))
+        )
         first, value = 0, torch.zeros(())
         for each in some:
             mine = points[first : first + len(each.who)]
@@ -111,7 +116,9 @@ def train(shards: Sequence[Shard], steps: int, seed: int) -> Iterator[tuple[dict
             logits = odds(mine, pitch)
             same = (who[:, None] == who[None]).float()
             apart = 1 - torch.eye(len(who))
-            entropy = (functional.binary_cross_entropy_with_logits(logits, same, reduction="none") * apart).sum() / apart.sum()
+            entropy = (
+                functional.binary_cross_entropy_with_logits(logits, same, reduction="none") * apart
+            ).sum() / apart.sum()
             right = (((logits > 0) == same.bool()) * apart).sum() / apart.sum()
             contrasted = contrast(mine, who)
             value = value + (entropy + 0.5 * contrasted) / RECORDINGS
@@ -123,4 +130,8 @@ def train(shards: Sequence[Shard], steps: int, seed: int) -> Iterator[tuple[dict
         if (step + 1) % 250 == 0:
             entropy_mean, contrast_mean, right_mean = (total / 250 / RECORDINGS).round(4).tolist()
             total[:] = 0
-            yield {"step": step + 1, "entropy": entropy_mean, "contrast": contrast_mean, "pairs": right_mean}, network, odds
+            yield (
+                {"step": step + 1, "entropy": entropy_mean, "contrast": contrast_mean, "pairs": right_mean},
+                network,
+                odds,
+            )

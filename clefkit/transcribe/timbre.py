@@ -111,6 +111,26 @@ def _shared(others: NDArray[np.float64], pitch: Indices) -> Array:
 
 
 @dataclass
+class _Latest:
+    """The last frames of something. rows: (frames, ...); first: the frame that row 0 is"""
+
+    rows: NDArray[Any]
+    first: int = 0
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.rows)
+
+    def push(self, rows: NDArray[Any]) -> None:
+        self.rows = np.concatenate([self.rows, rows])
+        over = max(0, len(self.rows) - KEPT)
+        self.rows, self.first = self.rows[over:], self.first + over
+
+    def between(self, low: int, high: int) -> NDArray[Any]:
+        return self.rows[low - self.first : high - self.first]
+
+
+@dataclass
 class Collector:
     """Give it the features and what sounds in order, and notes when they have ended; then ask for their parts.
 
@@ -123,28 +143,30 @@ class Collector:
     pitches: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.sound = np.zeros((0, features.CHANNELS, features.BINS), np.uint8)
-        self.roll = np.zeros((0, features.PITCHES), dtype=bool)
-        self.first = 0  # the frame that row 0 is
+        self.sound = _Latest(np.zeros((0, features.CHANNELS, features.BINS), np.uint8))
+        self.roll = _Latest(np.zeros((0, features.PITCHES), dtype=bool))
 
-    def push(self, sound: Array, roll: NDArray[np.bool_]) -> None:
-        """sound: (frames, channels, bins), 0 to 1; roll: (frames, pitches), which sound; of the next frames."""
-        self.sound = np.concatenate([self.sound, np.rint(sound * 255).astype(np.uint8)])
-        self.roll = np.concatenate([self.roll, roll])
-        over = max(0, len(self.sound) - KEPT)
-        self.sound, self.roll, self.first = self.sound[over:], self.roll[over:], self.first + over
+    def see(self, sound: Array) -> None:
+        """sound: (frames, channels, bins), 0 to 1, the next frames"""
+        self.sound.push(features.stored(sound))
+
+    def hear(self, roll: NDArray[np.bool_]) -> None:
+        """roll: (frames, pitches), which sound in the next frames; never further than what was seen"""
+        self.roll.push(roll)
 
     def add(self, found: Sequence[Found]) -> None:
         """Notes that have ended, of frames that were pushed."""
         for start in range(0, len(found), TOGETHER):
             some = found[start : start + TOGETHER]
-            onset = np.array([max(each.first - self.first, 0) for each in some])
-            offset = np.array([max(each.last - self.first, 0) for each in some])
+            earliest = max(self.sound.first, self.roll.first)
+            onset = np.array([max(each.first, earliest) for each in some])
+            offset = np.array([max(each.last, earliest) for each in some])
             pitch = np.array([each.pitch for each in some])
-            low, high = max(0, int(onset.min()) - 1), int(onset.max()) + FRAMES
-            sound = self.sound[low:high].astype(np.float32) / 255
-            seen = views(sound, self.roll[low:high], onset - low, offset - low, pitch)
-            (points,) = self.session.run(None, dict(zip(("spectrum", "present", "aside"), seen, strict=True)))
+            low = max(earliest, int(onset.min()) - 1)
+            high = min(int(onset.max()) + FRAMES, self.sound.end, self.roll.end)
+            sound = features.restored(self.sound.between(low, high))
+            seen = views(sound, self.roll.between(low, high), onset - low, offset - low, pitch)
+            (points,) = self.session.run(None, dict(zip(Views._fields, seen, strict=True)))
             self.points.append(points)
             self.pitches += pitch.tolist()
 
@@ -174,12 +196,15 @@ def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = N
     if len(some) < count:
         labels = np.concatenate(
             [
-                _best(_odds(points[low : low + PAIRED], pitch[low : low + PAIRED], points[some], pitch[some], odds), labels)
+                _best(
+                    _odds(points[low : low + PAIRED], pitch[low : low + PAIRED], points[some], pitch[some], odds),
+                    labels,
+                )
                 for low in range(0, count, PAIRED)
             ]
         )
     order = np.argsort(-np.bincount(labels), kind="stable")
-    return np.argsort(order, kind="stable")[labels]
+    return np.asarray(np.argsort(order, kind="stable")[labels], dtype=np.int64)
 
 
 def _odds(points: Array, pitch: Indices, others: Array, other_pitch: Indices, odds: Odds) -> Array:
