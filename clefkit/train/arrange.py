@@ -8,7 +8,7 @@ voices, winds and strings, a pedal, another tuning of the whole, and sometimes a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator

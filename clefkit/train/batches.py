@@ -90,8 +90,7 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
 
     notes: (notes, 5): onset s, offset s, pitch, velocity, part
     start: first frame of the stretch; semitones: added to each pitch
-    returns: (outputs, frames, pitches): onset and offset as triangles, frame as 0 and 1, velocity where the onset is not
-        0
+    returns: (outputs, frames, pitches): onset and offset as triangles, frame 0 or 1, velocity at the onset
     """
     result = np.zeros((OUTPUTS, frames, features.PITCHES), np.float32)
     begin = notes[:, 0] * features.FRAMES_PER_SECOND - start

@@ -34,13 +34,13 @@ Licence of the weights: {licence}.
 | POP909, train split | MIT (arrangements of songs under copyright) |
 | exercises (`clefkit/train/exercises.py`): scales, chords, repeated notes, single notes | own |
 | soundfonts {fonts}, but the presets of `fonts_heldout.toml` | MIT, public domain, CC0 |
-| real single notes: `real/notes`, repositories in `clefkit/train/samples.toml` | CC0, public domain, CC BY, MIT: see there |
+| real single notes: `real/notes`, and repositories in `clefkit/train/samples.toml` | CC0, CC BY, MIT: see there |
 | phrases of voices, bowed strings, winds (`clefkit/train/voices.py`), made-up instruments (`timbres.py`) | own |
 | speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
 
 Every recording has its own instruments, one to five, key, tempo, timing, dynamics, vibrato, glides, tuning (45 % of
-them anywhere within 50 cents), place, microphone, noise and level; half go through a preset of `augment`, but three that are
-kept for the test. No data with a non-commercial licence and no recording of a performance.
+them anywhere within 50 cents), place, microphone, noise and level; half go through a preset of `augment`, but three
+that are kept for the test. No data with a non-commercial licence and no recording of a performance.
 
 ## Made by
 
@@ -48,7 +48,7 @@ kept for the test. No data with a non-commercial licence and no recording of a p
         --steps {steps} --soundfont FluidR3_GM --soundfont MuseScore_General
 
 {passes:.0f} hours of passes in {steps} steps of six clips of 4.6 s. DATA holds `openscore/`, `pop909/`, `kern/` and
-`real/`; SAMPLES is made by `python -m clefkit.train.gather`. `shards/manifest.json` in WORK has the hashes of all of it.
+`real/`; SAMPLES is made by `python -m clefkit.train.gather`. `shards/manifest.json` in WORK has the hashes of all.
 
 ![loss](curve.png)
 
@@ -93,9 +93,9 @@ def about(known: Known) -> dict[str, Any]:
         + (", one track a timbre" if known.tracks else ""),
         "licence": LICENCE,
         "made_by": f"clefkit train, seed {known.manifest['seed']}, {known.steps} steps",
-        "data": f"{_hours(known.manifest):.1f} h made from OpenScore (CC0), Chopin first editions (CC BY 4.0) and POP909 "
-        "(MIT) on two soundfonts (MIT), own synthesis and real single notes (CC0, public domain, CC BY, MIT), with speech "
-        "(CC BY 4.0)",
+        "data": f"{_hours(known.manifest):.1f} h made from OpenScore (CC0), Chopin first editions (CC BY 4.0) and "
+        "POP909 (MIT) on two soundfonts (MIT), own synthesis and real single notes (CC0, public domain, CC BY, MIT), "
+        "with speech (CC BY 4.0)",
     }
 
 

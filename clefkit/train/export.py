@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from clefkit import features
@@ -84,9 +84,9 @@ def write(
         state |= {f"timbre.{name}": tensor for name, tensor in branch[0].state_dict().items()}
         config |= {"timbre_sha256": hashlib.sha256(points).hexdigest(), "timbre_parameters": parameters(branch[0])}
         tables["timbre"] = branch[1]._asdict()
-    weights = folder / "weights.safetensors"
-    save_file({name: _half(tensor) for name, tensor in state.items()}, weights)
-    config["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    weights = save({name: _half(tensor) for name, tensor in state.items()})
+    (folder / "weights.safetensors").write_bytes(weights)
+    config["weights_sha256"] = hashlib.sha256(weights).hexdigest()
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {round(float(value), 4)}" for key, value in table.items())]

@@ -258,4 +258,4 @@ def _nearest(among: Array, labels: Indices) -> Indices:
 def _best(among: Array, labels: Indices) -> Indices:
     """(notes, others) odds, (others,) labels -> (notes,): the label whose members a note fits best on average."""
     members = [among[:, labels == each].mean(axis=1) for each in range(int(labels.max()) + 1)]
-    return np.argmax(members, axis=0).astype(np.int64)
+    return np.asarray(np.argmax(members, axis=0), dtype=np.int64)
