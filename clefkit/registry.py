@@ -139,7 +139,7 @@ def package(name: str) -> Asset:
         path = Path(folder) / place
         if path.is_file():
             return Asset("package", name, path, record.sha256(path))
-    raise MissingError(f"{name} is not installed: {command}")
+    raise MissingError(f"{name} is not installed; without what else it asks for: {command}")
 
 
 def config(folder: Path) -> dict[str, Any]:

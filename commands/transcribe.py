@@ -18,9 +18,7 @@ def transcribe(
     common: stream.Common,
     model: Annotated[
         str,
-        typer.Option(
-            metavar="NAME|FOLDER", help="A checkpoint by name or folder, or basic-pitch. No number: highest version."
-        ),
+        typer.Option(metavar="NAME|PATH", help="A checkpoint: its name, its folder (with a slash), or basic-pitch."),
     ] = "notes",
     threshold: Annotated[
         float, typer.Option(min=0, max=1, metavar="X", help="How sure to be: less finds more notes, more finds fewer.")

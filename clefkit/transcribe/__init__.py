@@ -31,7 +31,7 @@ def notes(samples: Samples, rate: int, model: str = "notes", threshold: float = 
     """The notes of a sound in memory.
 
     samples: (channels, samples), float32, -1 to 1, or (samples,); rate: Hz
-    model: a checkpoint by name, a folder with one, or "basic-pitch"
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, one part, and how
         sure the network is of each note
@@ -78,7 +78,7 @@ def products(
         from clefkit.transcribe.thresholds import told
 
         model = infer.load(checkpoint.path)
-        wanted = listen.Settings(told(thresholds), min_duration_ms / 1000, *pitches)
+        wanted = listen.Settings(told(thresholds, checkpoint.name), min_duration_ms / 1000, *pitches)
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
         )

@@ -100,7 +100,7 @@ def load(path: Path) -> Hearing:
 
 def _model(config: dict[str, Any], network: bytes, name: str) -> Hearing:
     """The model that a config promises. Raises InputError when it promises nothing we know, or breaks the promise."""
-    limits = thresholds.told(config.get("thresholds"))
+    limits = thresholds.told(config.get("thresholds"), name)
     names = tuple(config.get("outputs", OUTPUTS))
     if not {"onset", "frame"} <= set(names) or len(names) > len(set(names)):
         raise InputError(f"the config.toml of {name}: outputs must name onset and frame, and each once")

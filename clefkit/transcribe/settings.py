@@ -5,6 +5,7 @@ Light to import: the process that reads the command line does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def options(
 ) -> dict[str, Any]:
     """The options of `transcribe.products`.
 
-    model: a checkpoint by name, a folder with one, or "basic-pitch"
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     min_duration: milliseconds; shorter notes are left out
     pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
@@ -55,11 +56,11 @@ def options(
 
 
 def checkpoint(name: str) -> Asset:
-    """A checkpoint by name, a folder with one, or "basic-pitch", the network of that package. Raises as `options`."""
+    """A checkpoint by name or by the path of its folder, or that of the package basic-pitch. Raises as `options`."""
     if name == PACKAGE:
         return registry.package(PACKAGE)
-    path = Path(name).expanduser()
-    return registry.own_model(path) if len(path.parts) > 1 or path.is_dir() else registry.model(name)
+    is_path = "/" in name or os.sep in name  # a folder may have the name of a checkpoint, and not be meant
+    return registry.own_model(Path(name).expanduser()) if is_path else registry.model(name)
 
 
 def thresholds(asset: Asset) -> Thresholds:
@@ -68,7 +69,7 @@ def thresholds(asset: Asset) -> Thresholds:
         from clefkit.transcribe import basic_pitch
 
         return basic_pitch.THRESHOLDS
-    return told(registry.config(asset.path).get("thresholds"))
+    return told(registry.config(asset.path).get("thresholds"), asset.name)
 
 
 def pitches(text: str) -> list[int]:
