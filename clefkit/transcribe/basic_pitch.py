@@ -14,6 +14,7 @@ spread evenly over it (86.58 a second), which is at most 4.3 ms from where each 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -93,7 +94,7 @@ def load() -> Model:
     """
     import onnxruntime
 
-    state = onnxruntime.capi.onnxruntime_pybind11_state
+    kinds: Any = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -101,7 +102,7 @@ def load() -> Model:
     try:
         session = onnxruntime.InferenceSession(find().read_bytes(), options, providers=["CPUExecutionProvider"])
         names = {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}
-    except (OSError, state.Fail, state.InvalidGraph, state.InvalidProtobuf) as error:
+    except (OSError, kinds.Fail, kinds.InvalidGraph, kinds.InvalidProtobuf) as error:
         raise MissingError(f"the network of basic-pitch can't be read, install it again: {INSTALL}") from error
     if names:
         raise MissingError(f"this basic-pitch has another network, install the one we know: {INSTALL}")
