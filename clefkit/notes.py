@@ -45,7 +45,8 @@ class Notes:
     ids: (notes,), str, the source's own id of each note ("" when it has none)
     sounding: (notes,), float64, seconds: when its sound is let go: after the offset of the key where a pedal holds it
     measure, beat: (notes,), str and float64: where it is written; the first beat of a measure is 1
-    The last four may be missing: None.
+    confidence: (notes,), float64, 0 to 1: how sure a transcriber is of the note
+    The last five may be missing: None.
     """
 
     onset: NDArray[np.float64]
@@ -58,6 +59,7 @@ class Notes:
     sounding: NDArray[np.float64] | None = None
     measure: NDArray[np.str_] | None = None
     beat: NDArray[np.float64] | None = None
+    confidence: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.onset)
@@ -123,6 +125,8 @@ def make(
     sounding: ArrayLike | None = None,
     measure: ArrayLike | None = None,
     beat: ArrayLike | None = None,
+    *,
+    confidence: ArrayLike | None = None,
 ) -> Notes:
     """Notes from any sequences, sorted. Without a velocity it is 80; without a part it is the first."""
     start = np.asarray(onset, dtype=np.float64).reshape(-1)
@@ -139,6 +143,7 @@ def make(
         None if sounding is None else np.asarray(sounding, dtype=np.float64).reshape(-1)[order],
         None if measure is None else np.asarray(measure, dtype=np.str_).reshape(-1)[order],
         None if beat is None else np.asarray(beat, dtype=np.float64).reshape(-1)[order],
+        None if confidence is None else np.asarray(confidence, dtype=np.float64).reshape(-1)[order],
     )
 
 
@@ -150,10 +155,11 @@ def take(notes: Notes, chosen: NDArray[Any]) -> Notes:
     """Some of the notes, by a mask or by indices."""
     columns = (notes.onset, notes.offset, notes.pitch, notes.velocity, notes.part)
     onset, offset, pitch, velocity, part = (column[chosen] for column in columns)
-    optional = (notes.ids, notes.sounding, notes.measure, notes.beat)
-    return make(
-        onset, offset, pitch, velocity, part, notes.parts, *(None if one is None else one[chosen] for one in optional)
+    ids, sounding, measure, beat, confidence = (
+        None if column is None else column[chosen]
+        for column in (notes.ids, notes.sounding, notes.measure, notes.beat, notes.confidence)
     )
+    return make(onset, offset, pitch, velocity, part, notes.parts, ids, sounding, measure, beat, confidence=confidence)
 
 
 def alone(notes: Notes, part: int) -> Notes:
@@ -204,6 +210,8 @@ def write_jsonl(path: Path, notes: Notes, rate: int, samples: int) -> None:
             row["id"] = str(notes.ids[index])
         if notes.measure is not None and notes.beat is not None:
             row |= {"measure": str(notes.measure[index]), "beat": round(float(notes.beat[index]), 6)}
+        if notes.confidence is not None:
+            row["confidence"] = round(float(notes.confidence[index]), 4)
         lines.append(encode(row))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -228,6 +236,7 @@ def _read_jsonl(path: Path) -> Notes:
             [row["sounding"] / rate for row in rows] if rows and all("sounding" in row for row in rows) else None,
             _optional(rows, "measure", ""),
             _optional(rows, "beat", 0.0),
+            confidence=_optional(rows, "confidence", 0.0),
         )
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError("not a file of notes, or damaged") from error

@@ -35,11 +35,16 @@ SYSTEM_SOUNDFONTS = (
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SETTLED_NS = 2 * 10**9  # no file system's clock is coarser
 MOST_BANK, MOST_PROGRAM = 16_383, 127
+MOST_MODEL_BYTES = 256 * 2**20
+# The file in a package, and how to install it: here without the TensorFlow that it asks for.
+PACKAGED = {
+    "basic-pitch": ("saved_models/icassp_2022/nmp.onnx", "pip install --no-deps basic-pitch==0.4.0"),
+}
 FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Lite", "FluidR3Mono_GM", "TimGM6mb")
 
 
 class Asset(NamedTuple):
-    """A file or folder that has a name. kind: "soundfont", "model" or "room"."""
+    """A file or folder that has a name. kind: "soundfont", "model", "package" or "room"."""
 
     kind: str
     name: str
@@ -104,6 +109,37 @@ def model(name: str) -> Asset:
     if digest != config(folder).get("sha256"):
         raise InputError(f"model {chosen}: model.onnx is not the file that its config.toml names")
     return Asset("model", chosen, folder, digest)
+
+
+def own_model(folder: Path) -> Asset:
+    """A checkpoint in any folder. Its hash is that of its config.toml and model.onnx: who has one changes both.
+
+    raises: InputError when the folder holds none, or the file is not what its config says
+    """
+    missing = [name for name in ("config.toml", "model.onnx") if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"model {folder}: no {missing[0]} there")
+    if (folder / "model.onnx").stat().st_size > MOST_MODEL_BYTES:
+        raise InputError(f"model {folder}: model.onnx is larger than {MOST_MODEL_BYTES // 2**20} MiB")
+    digest = record.sha256(folder / "model.onnx")
+    if config(folder).get("sha256", digest) != digest:
+        raise InputError(f"model {folder}: model.onnx is not the file that its config.toml names")
+    both = hashlib.sha256(f"{record.sha256(folder / 'config.toml')}{digest}".encode()).hexdigest()
+    return Asset("model", folder.resolve().name, folder.resolve(), both)
+
+
+def package(name: str) -> Asset:
+    """The network that an installed Python package brings; the package is not imported.
+
+    raises: MissingError when it isn't installed, or has no such file
+    """
+    place, command = PACKAGED[name]
+    found = importlib.util.find_spec(name.replace("-", "_"))
+    for folder in (found and found.submodule_search_locations) or []:
+        path = Path(folder) / place
+        if path.is_file():
+            return Asset("package", name, path, record.sha256(path))
+    raise MissingError(f"{name} is not installed: {command}")
 
 
 def config(folder: Path) -> dict[str, Any]:
@@ -205,7 +241,7 @@ def restored(value: Any) -> Any:
         return value
     if "asset" not in value:
         return {key: restored(each) for key, each in value.items()}
-    finders = {"soundfont": soundfont, "model": model, "room": room}
+    finders = {"soundfont": soundfont, "model": model, "package": package, "room": room}
     asset = finders[value["asset"]](value["name"])
     if asset.sha256 != value["sha256"]:
         raise MissingError(f"{value['asset']} {value['name']} here is another file than the record's")

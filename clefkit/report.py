@@ -13,15 +13,26 @@ import re
 import stat
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TextIO
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rich.console import Console
     from rich.progress import Progress
 
 LEAST_WIDTH = 10  # what a column of words keeps when the terminal is narrow
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but for the end of a line
+
+
+Line = list[tuple[str, str]]  # pieces of text, each with a style as rich names them, "" for none
+
+
+class Canvas(NamedTuple):
+    """columns: how many characters fit into a line; coloured: whether colours can be told apart"""
+
+    columns: int
+    coloured: bool
 
 
 class Reporter:
@@ -66,6 +77,27 @@ class Reporter:
         """As `error`, but left out with --quiet."""
         if not self.quiet:
             self.error(text)
+
+    def draw(self, lines: Sequence[Line]) -> None:
+        """Lines of coloured pieces, on stderr."""
+        from rich.text import Text
+
+        console = self.progress.console if self.progress else _console()
+        for line in lines:
+            pieces = ((_shown(text), style) for text, style in line)
+            console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
+
+
+def canvas() -> Canvas:
+    """What can be drawn on: the terminal on stderr, or 80 columns without colours."""
+    console = _console()
+    return Canvas(console.width, bool(console.color_system) and not console.no_color)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def path(name: str, record: dict[str, Any], *, as_json: bool, null: bool) -> None:
@@ -181,9 +213,8 @@ def _into_a_pipe() -> bool:
 
 
 def _progress() -> Progress:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     # no refresh thread: workers are forked from a process of one thread
-    return Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
+    return Progress(*columns, console=_console(), auto_refresh=False, transient=True)

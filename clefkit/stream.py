@@ -24,7 +24,7 @@ from clefkit import engine, report, work, writing
 from clefkit.arrivals import Arrivals
 from clefkit.errors import ClefkitError, UsageError
 from clefkit.verdict import Judge, Verdict
-from clefkit.work import Item, Job, Outcome
+from clefkit.work import Drawing, Item, Job, Outcome
 
 Paths = Annotated[
     list[str] | None,
@@ -108,10 +108,15 @@ def command(app: typer.Typer, options: Sequence[str] = WRITES) -> Callable[[Call
     return register
 
 
-def run(stage: str, paths: list[str] | None, common: Common, **options: Any) -> NoReturn:
-    """Run a stage that makes files on every path. Prints the paths it wrote, in input order, each when complete."""
+def run(stage: str, paths: list[str] | None, common: Common, *, drawn_by: str = "", **options: Any) -> NoReturn:
+    """Run a stage that makes files on every path. Prints the paths it wrote, in input order, each when complete.
+
+    drawn_by: a submodule of clefkit whose `draw` shows each file on stderr
+    """
     out, out_is_file = _target(paths, common)
-    job = Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose)
+    canvas = report.canvas() if drawn_by else None
+    drawing = Drawing(drawn_by, canvas.columns, canvas.coloured) if canvas else None
+    job = Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose, drawing)
     _write(work.make, job, paths, common)
 
 
@@ -215,6 +220,7 @@ def _write(do: Callable[[Job, Item], Outcome], job: Job, paths: list[str] | None
             failed = failed or bool(outcome.error)
             for path, data in outcome.files:
                 report.path(path, data, as_json=common.json, null=common.null)
+            reporter.draw(outcome.drawings)
     raise typer.Exit(1 if failed else 0)
 
 

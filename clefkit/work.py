@@ -26,6 +26,14 @@ CREATING_STAGES = ("augment.roomfile",)
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 
 
+class Drawing(NamedTuple):
+    """How printed files are drawn: by the function `draw` of a submodule of clefkit, with colours or not."""
+
+    by: str
+    columns: int
+    coloured: bool
+
+
 @dataclass(frozen=True)
 class Job:
     """A stage with its options, the same for every input.
@@ -33,6 +41,7 @@ class Job:
     stage: the name of a submodule of clefkit
     options: plain data and registry.Asset; keyword arguments of the stage's function
     out: a folder, or a file when there is a single input; None is the input's own folder
+    drawing: None is none
     """
 
     stage: str
@@ -42,19 +51,21 @@ class Job:
     out_is_file: bool = False
     force: bool = False
     verbose: bool = False
+    drawing: Drawing | None = None
 
 
 @dataclass
 class Outcome:
     """What became of one input.
 
-    path: of the input; files: (path, record) of each printed file; finding: what a measuring stage found; notes: for a
-    person
+    path: of the input; files: (path, record) of each printed file; drawings: of these files; finding: what a measuring
+    stage found; notes: for a person
     """
 
     path: str = ""
 
     files: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    drawings: list[list[tuple[str, str]]] = field(default_factory=list)
     finding: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     error: str = ""
@@ -135,6 +146,9 @@ def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
         recipe["from"]["file"] = record.relative(source.path, placed.main.parent)
         written = writing.write(placed, recipe, job.force)
         outcome.files.append((str(written.path), written.record))
+        if job.drawing:
+            by, columns, coloured = job.drawing
+            outcome.drawings += importlib.import_module(f"clefkit.{by}").draw(written.path, columns, coloured)
         if written.note:
             outcome.notes.append(written.note)
         outcome.notes += [fault for fault in written.record.get("faults", []) if fault not in outcome.notes]

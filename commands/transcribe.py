@@ -17,18 +17,60 @@ def transcribe(
     *,
     common: stream.Common,
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="A checkpoint by name; without a number its highest version.")
+        str,
+        typer.Option(metavar="NAME|PATH", help="A checkpoint: its name, its folder (with a slash), or basic-pitch."),
     ] = "notes",
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, metavar="X", help="How sure to be: less finds more notes, more finds fewer.")
+    ] = 0.5,
+    min_duration: Annotated[
+        float, typer.Option(min=0, max=10_000, metavar="MS", help="Leave out notes shorter than this.")
+    ] = 0.0,
+    pitch_range: Annotated[
+        str, typer.Option(metavar="LOW:HIGH", help="Leave out notes outside, as names or MIDI numbers.")
+    ] = "A0:C8",
+    instruments: Annotated[
+        str, typer.Option(metavar="K|auto", help="One track for each of so many instruments.", hidden=True)
+    ] = "1",
+    bends: Annotated[bool, typer.Option("--bends", help="Pitch bends: vibrato, glides, the tuning.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Also x.notes.jsonl: notes with confidences.")] = False,
+    activations: Annotated[
+        bool, typer.Option("--activations", help="Also x.activations.npz: what the network says of each frame.")
+    ] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also x.plot.png: the notes over the spectrogram.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Draw the piano roll on the terminal (stderr).")] = False,
 ) -> None:
     """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid).
 
     Reads WAV, FLAC, OGG and MP3; m4a and video when the program ffmpeg is installed.
 
+    --threshold .5 is the balance that the checkpoint was tuned to: as many false notes as missed ones. Take .3 when
+    missing a note is worse than a false one, .7 when a false one is worse. It moves the thresholds that notes begin at.
+
+    --bends are pitch bends of at most the range that the file sets (RPN 0). They follow a note that sounds alone;
+    where several sound together they hold the tuning, because a bend moves all notes of a channel.
+
+    Pages of a plot have five minutes each: x.plot-1.png, x.plot-2.png. In x.activations.npz are onset, frame and
+    (if the checkpoint has it) offset, each (frames, 88) from A0 to C8, 0 to 1, and times_s.
+
+    A folder given as --model holds model.onnx and config.toml. The graph takes "sound" (1, channels, frames, bins):
+    the features of clefkit.features, any number of frames; and gives "logits" (1, outputs, frames, 88). The config
+    has net = "notes", outputs = ["onset", "frame", "offset", "velocity"] (at least the first two), reach = frames on
+    each side that an output depends on, and [thresholds] with onset, again, frame, sustain. With input = "audio" the
+    graph takes "audio" (1, samples) instead, and the config also has rate_hz, hop = samples from frame to frame, and
+    window = samples at once; frame 0 is centred on the first sample, and window / hop frames come out.
+
     \b
     Examples:
       clefkit transcribe take3.flac
-      find takes -name '*.wav' | clefkit transcribe --out notes
+      clefkit transcribe --show --plot --bends song.wav
+      find takes -name '*.wav' | clefkit transcribe --out notes --threshold .7
     """
-    from clefkit import registry
+    from clefkit.transcribe import settings
 
-    stream.run("transcribe", paths, common, checkpoint=registry.model(model))
+    sides = {"jsonl": jsonl, "activations": activations, "plot": plot}
+    options = settings.options(
+        model, threshold=threshold, min_duration=min_duration, pitch_range=pitch_range, instruments=instruments,
+        bends=bends, also=[name for name, wanted in sides.items() if wanted],
+    )  # fmt: skip
+    stream.run("transcribe", paths, common, drawn_by="transcribe.roll" if show else "", **options)

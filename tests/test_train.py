@@ -190,6 +190,7 @@ def test_the_exported_network_agrees_with_the_class(network: nets.Notes, tmp_pat
         tmp_path / "notes-0", network, thresholds, {"about": "a test"}, {"f1": {"value": 0.5, "on": "nothing"}}
     )
     model = infer.load(tmp_path / "notes-0")
+    assert isinstance(model, infer.Model)
     assert model.thresholds == thresholds
     assert model.reach == nets.reach()
     for frames in (3, 64, 301):
@@ -209,6 +210,7 @@ def test_the_shipped_onnx_is_the_shipped_weights() -> None:
     shipped = nets.Notes().eval()
     shipped.load_state_dict(load_file(folder / "weights.safetensors"))
     model = infer.load(folder)
+    assert isinstance(model, infer.Model)
     sound = np.random.default_rng(0).uniform(0, 1, (80, 2, 264)).astype(np.float32)
     with torch.inference_mode():
         whole = torch.sigmoid(shipped(torch.from_numpy(sound.transpose(1, 0, 2))[None]))[0].numpy().transpose(1, 0, 2)

@@ -1,8 +1,9 @@
-"""transcribe: the front end, the decoder, streaming, the checkpoint that ships."""
+"""transcribe: the front end, streaming, the checkpoint that ships."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,10 @@ from clefkit import audio, features, notes, registry, score, transcribe
 from clefkit.audio import Audio
 from clefkit.errors import InputError, MissingError, UsageError
 from clefkit.record import Source
-from clefkit.transcribe import infer
-from clefkit.transcribe.decode import Decoder, Thresholds
+from clefkit.transcribe import infer, listen, settings
+from clefkit.transcribe.decode import Decoder
 
 Array = NDArray[np.float32]
-PLAIN = Thresholds(onset=0.5, again=0.5, frame=0.4, sustain=0.3)
 
 
 def sine(pitch: float, seconds: float, level: float = 0.5) -> Array:
@@ -66,77 +66,19 @@ def test_silence_is_zero() -> None:
     assert features.compute(np.zeros(20_000, np.float32)).max() == 0
 
 
-def rising(onset: list[tuple[float, int]], length: list[int], frames: int) -> Array:
-    """What a perfect network would say: onsets as triangles, at (frame, pitch)."""
-    outputs = np.zeros((frames, 3, features.PITCHES), np.float32)
-    for (at, pitch), count in zip(onset, length, strict=True):
-        row = np.clip(1 - np.abs(np.arange(frames) - at) / 2, 0, 1)
-        outputs[:, 0, pitch - 21] = np.maximum(outputs[:, 0, pitch - 21], row)
-        outputs[int(np.ceil(at)) : int(np.ceil(at)) + count, 1, pitch - 21] = 1
-    outputs[:, 2] = 0.5
-    return outputs
-
-
-def decoded(outputs: Array, thresholds: Thresholds = PLAIN, cuts: list[int] | None = None) -> notes.Notes:
-    decoder = Decoder(thresholds)
-    for piece in np.split(outputs, cuts or []):
-        decoder.push(piece)
-    return decoder.finish()
-
-
-def test_the_decoder_tells_the_time_between_frames() -> None:
-    found = decoded(rising([(10.0, 60), (20.3, 61), (30.75, 62)], [8, 8, 8], 60))
-    assert found.pitch.tolist() == [60, 61, 62]
-    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [10.0, 20.3, 30.75], atol=0.01)
-    assert np.allclose((found.offset - found.onset) * features.FRAMES_PER_SECOND, 8, atol=1.0)
-    assert set(found.velocity.tolist()) == {64}
-
-
-def test_a_repeated_note_is_two_notes_that_meet() -> None:
-    found = decoded(rising([(10.0, 60), (18.0, 60)], [8, 8], 40))
-    assert len(found) == 2
-    assert found.offset[0] == found.onset[1]
-
-
-def test_a_short_dip_does_not_end_a_note_and_a_long_one_does() -> None:
-    outputs = rising([(5.0, 60)], [30], 60)
-    outputs[15:18, 1] = 0
-    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(34.5)
-    outputs[15:20, 1] = 0
-    assert decoded(outputs).offset[0] * features.FRAMES_PER_SECOND == pytest.approx(14.5)
-
-
-def test_an_onset_that_never_sounds_is_no_note() -> None:
-    outputs = rising([(10.0, 60)], [0], 30)
-    assert len(decoded(outputs)) == 0
-
-
-def test_notes_at_the_first_and_the_last_frame() -> None:
-    found = decoded(rising([(0.0, 60), (49.0, 72)], [5, 1], 50))
-    # what lay before the first frame is not known, so the time between frames isn't either
-    assert np.allclose(found.onset * features.FRAMES_PER_SECOND, [0.0, 49.0], atol=0.51)
-
-
-def test_the_decoder_does_not_care_how_frames_arrive() -> None:
-    generator = np.random.default_rng(3)
-    outputs = generator.uniform(0, 1, (400, 3, features.PITCHES)).astype(np.float32) ** 3
-    whole = decoded(outputs)
-    assert len(whole) > 500
-    for seed in range(5):
-        cuts = sorted(np.random.default_rng(seed).integers(0, 401, 60).tolist())
-        again = decoded(outputs, cuts=cuts)
-        assert np.array_equal(again.intervals, whole.intervals)
-        assert np.array_equal(again.pitch, whole.pitch)
-    assert np.array_equal(decoded(outputs, cuts=list(range(1, 400))).intervals, whole.intervals)
-
-
 ONSETS = [0.2 + 0.3 * index for index in range(100)]
 PITCHES = [48 + (7 * index) % 37 for index in range(100)]
 
 
 @pytest.fixture(scope="module")
 def model() -> infer.Model:
-    return infer.load(registry.model("notes").path)
+    loaded = infer.load(registry.model("notes").path)
+    assert isinstance(loaded, infer.Model)
+    return loaded
+
+
+def heard(blocks: Iterable[Array], model: infer.Model) -> notes.Notes:
+    return listen.listen(lambda _: blocks, model, listen.Settings(model.thresholds)).notes
 
 
 def test_plucked_notes_are_found_where_they_are() -> None:
@@ -147,24 +89,35 @@ def test_plucked_notes_are_found_where_they_are() -> None:
 
 def test_a_seam_neither_loses_nor_doubles_a_note(model: infer.Model) -> None:
     sound = plucks(ONSETS, PITCHES, 31.0)
-    whole = infer.notes([sound], model, window=4096)
-    for window, block in ((512, 22_050), (64, 5000), (100, 1001)):
-        pieces = [sound[start : start + block] for start in range(0, len(sound), block)]
-        again = infer.notes(pieces, model, window=window)
+    whole = heard([sound], model)
+    for window in (64, 100, 4096):
+        decoder = Decoder(model.thresholds)
+        for piece in infer.outputs(features.stream([sound]), model, window=window):
+            decoder.push(piece)
+        again = decoder.finish()
         assert again.pitch.tolist() == whole.pitch.tolist()
         assert np.allclose(again.intervals, whole.intervals, atol=1e-3)
+
+
+def test_blocks_of_any_length_give_the_same_notes_to_the_bit(model: infer.Model) -> None:
+    sound = plucks(ONSETS[:60], PITCHES[:60], 19.0)
+    whole = heard([sound], model)
+    for block in (997, 22_050, 131_072):
+        again = heard([sound[start : start + block] for start in range(0, len(sound), block)], model)
+        for name in ("onset", "offset", "pitch", "velocity", "confidence"):
+            assert np.array_equal(getattr(again, name), getattr(whole, name))
 
 
 def test_silence_and_noise_have_no_notes(model: infer.Model) -> None:
     generator = np.random.default_rng(1)
     noise = (0.05 * generator.standard_normal(10 * features.RATE)).astype(np.float32)
-    assert len(infer.notes([np.zeros(10 * features.RATE, np.float32)], model)) == 0
-    assert len(infer.notes([noise], model)) <= 2
+    assert len(heard([np.zeros(10 * features.RATE, np.float32)], model)) == 0
+    assert len(heard([noise], model)) <= 2
 
 
 def test_a_quiet_recording_gives_the_notes_of_a_loud_one(model: infer.Model) -> None:
     sound = plucks(ONSETS[:20], PITCHES[:20], 7.0)
-    loud, quiet = infer.notes([sound], model), infer.notes([sound / np.float32(20)], model)
+    loud, quiet = heard([sound], model), heard([sound / np.float32(20)], model)
     assert score.compare(loud, quiet)["note_f1"] > 0.97
 
 
@@ -188,7 +141,7 @@ def test_an_unknown_model_is_told() -> None:
 
 
 def written(path: Path, out: Path) -> dict[str, Any]:
-    (product,) = transcribe.products(Source(path), np.random.default_rng(0), checkpoint=registry.model("notes"))
+    (product,) = transcribe.products(Source(path), np.random.default_rng(0), **settings.options())
     assert product.suffix == "notes.mid"
     assert product.printed
     product.write(out)
@@ -209,9 +162,7 @@ def test_a_file_becomes_a_midi_file_and_its_facts(tmp_path: Path) -> None:
 
 
 def test_naming_products_reads_nothing(tmp_path: Path) -> None:
-    (product,) = transcribe.products(
-        Source(tmp_path / "none.wav"), np.random.default_rng(0), checkpoint=registry.model("notes")
-    )
+    (product,) = transcribe.products(Source(tmp_path / "none.wav"), np.random.default_rng(0), **settings.options())
     with pytest.raises(InputError, match="no such file"):
         product.write(tmp_path / "x.mid")
 
@@ -245,7 +196,7 @@ def test_a_long_recording_needs_no_more_memory_than_a_minute(model: infer.Model)
 
     def peak(minutes: int) -> int:
         tracemalloc.start()
-        infer.notes((block for _ in range(6 * minutes)), model)
+        heard((block for _ in range(6 * minutes)), model)
         result = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return result

@@ -10,57 +10,92 @@ stream, so length costs time, not memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from clefkit import audio, features, registry
-from clefkit import notes as note_files
-from clefkit.audio import Audio, Samples
 from clefkit.errors import InputError
-from clefkit.notes import Notes
 from clefkit.record import Product, Source
 from clefkit.registry import Asset
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from clefkit.audio import Samples
+    from clefkit.notes import Notes
+    from clefkit.transcribe.listen import Heard
 
-def notes(samples: Samples, rate: int, model: str = "notes") -> Notes:
+
+def notes(samples: Samples, rate: int, model: str = "notes", threshold: float = 0.5) -> Notes:
     """The notes of a sound in memory.
 
     samples: (channels, samples), float32, -1 to 1, or (samples,); rate: Hz
-    model: a checkpoint by name
-    returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, one part
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
+    threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
+    returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, one part, and how
+        sure the network is of each note
     raises: InputError when samples are not numbers or there are none; UsageError when there is no such checkpoint
     """
-    from clefkit.transcribe import infer
+    import numpy as np
+
+    from clefkit import audio
+    from clefkit.transcribe import infer, listen, settings
+    from clefkit.transcribe.thresholds import moved
 
     channels = np.atleast_2d(np.asarray(samples, dtype=np.float32))
     if channels.shape[1] == 0 or not np.isfinite(channels).all():
         raise InputError("no samples, or samples that are not numbers")
-    mono = channels.mean(axis=0, keepdims=True, dtype=np.float32)
-    sound = audio.resample(Audio(mono, rate), features.RATE)
-    return infer.notes([sound.samples[0]], infer.load(registry.model(model).path))
+    sound = audio.Audio(channels.mean(axis=0, keepdims=True, dtype=np.float32), rate)
+    loaded = infer.load(settings.checkpoint(model).path)
+    wanted = listen.Settings(moved(loaded.thresholds, threshold))
+    return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
 
 
-def products(source: Source, rng: Generator, *, checkpoint: Asset) -> Iterator[Product]:  # noqa: ARG001 no chance here
-    """One MIDI file of the notes in a sound file.
+def products(
+    source: Source,
+    rng: Generator,  # noqa: ARG001 no chance here
+    *,
+    checkpoint: Asset,
+    thresholds: dict[str, float],
+    min_duration_ms: float = 0.0,
+    pitches: Sequence[int] = (0, 127),
+    bends: bool = False,
+    also: Sequence[str] = (),
+) -> Iterator[Product]:
+    """One MIDI file of the notes in a sound file, and what is wanted beside it. Options as `settings.options` says.
 
     raises: InputError, when written, if the file is not sound that `audio.blocks` can read
     """
+    from clefkit.transcribe import sides
+
     facts: dict[str, Any] = {"checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256}}
 
-    def write(path: Path) -> None:
+    @functools.lru_cache(maxsize=1)
+    def heard() -> Heard:
+        from clefkit import audio
+        from clefkit.transcribe import infer, listen
+        from clefkit.transcribe.thresholds import told
+
+        model = infer.load(checkpoint.path)
+        wanted = listen.Settings(told(thresholds, checkpoint.name), min_duration_ms / 1000, *pitches)
+        return listen.listen(
+            lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
+        )
+
+    def write_side(write: Callable[[Path, Heard], None], path: Path) -> None:
+        write(path, heard())
+
+    def write_midi(path: Path) -> None:
+        import numpy as np
         import onnxruntime
 
-        from clefkit.transcribe import infer
+        from clefkit.transcribe import playback
 
-        found = infer.notes(audio.blocks(source.path, features.RATE), infer.load(checkpoint.path))
-        note_files.write_midi(path, found)
-        facts["notes"] = len(found)
+        playback.write(path, heard(), bends)
+        facts["notes"] = len(heard().notes)
         facts["made_with"] = {"numpy": np.__version__, "onnxruntime": onnxruntime.__version__}
 
-    yield Product("notes.mid", write, facts)
+    for suffix, write in sides.wanted(also, source.path) if also else ():
+        yield Product(suffix, functools.partial(write_side, write), {}, printed=False)
+    yield Product("notes.mid", write_midi, facts)

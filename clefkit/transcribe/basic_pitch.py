@@ -14,8 +14,6 @@ spread evenly over it (86.58 a second), which is at most 4.3 ms from where each 
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit.errors import MissingError
-from clefkit.transcribe.decode import Thresholds
+from clefkit import registry
+from clefkit.errors import InputError, MissingError
+from clefkit.transcribe import graph
+from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
 
@@ -37,8 +37,8 @@ MARGIN = 15  # frames at either end of a window that don't count
 FRAMES = 142  # that do
 LOUD = 11  # frames from an onset on whose mean is the package's measure of loudness
 
-INSTALL = "pip install --no-deps basic-pitch==0.4.0"
-FILE = Path("saved_models/icassp_2022/nmp.onnx")
+INSTALL = registry.PACKAGED["basic-pitch"][1]
+THRESHOLDS = Thresholds(onset=0.5, again=0.5, frame=0.3, sustain=0.3)
 INPUT, FRAME, ONSET = "serving_default_input_2:0", "StatefulPartitionedCall:1", "StatefulPartitionedCall:2"
 
 
@@ -49,10 +49,11 @@ class Model(NamedTuple):
     """
 
     session: Any
-    thresholds: Thresholds = Thresholds(onset=0.5, again=0.5, frame=0.3, sustain=0.3)
+    thresholds: Thresholds = THRESHOLDS
     names: tuple[str, ...] = ("onset", "frame", "velocity")
     frames_per_second: float = FRAMES * RATE / STEP
     first_s: float = (FRAMES - 1) * (HOP - STEP / FRAMES) / RATE / 2
+    rate: int = RATE
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """What the network says of a sound that arrives in blocks, in bounded memory.
@@ -92,19 +93,11 @@ def load() -> Model:
 
     raises: MissingError when the package is not installed, or its file is no such network
     """
-    import onnxruntime
-
-    kinds: Any = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(find().read_bytes(), options, providers=["CPUExecutionProvider"])
-        names = {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}
-    except (OSError, kinds.Fail, kinds.InvalidGraph, kinds.InvalidProtobuf) as error:
+        session = graph.session(find().read_bytes(), "basic-pitch")
+    except (OSError, InputError) as error:
         raise MissingError(f"the network of basic-pitch can't be read, install it again: {INSTALL}") from error
-    if names:
+    if {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}:
         raise MissingError(f"this basic-pitch has another network, install the one we know: {INSTALL}")
     return Model(session)
 
@@ -114,8 +107,4 @@ def find() -> Path:
 
     raises: MissingError when the package is not installed, or has no such file
     """
-    package = importlib.util.find_spec("basic_pitch")
-    for folder in (package and package.submodule_search_locations) or []:
-        if (Path(folder) / FILE).is_file():
-            return Path(folder) / FILE
-    raise MissingError(f"basic-pitch is not installed: {INSTALL}")
+    return registry.package("basic-pitch").path

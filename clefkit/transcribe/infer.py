@@ -12,79 +12,135 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import features
-from clefkit.errors import MissingError
-from clefkit.notes import Notes
-from clefkit.transcribe.decode import Decoder, Thresholds
+from clefkit.errors import InputError, MissingError
+from clefkit.transcribe import graph, samples, thresholds
+from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
 
 WINDOW = 512  # frames
+OUTPUTS = ("onset", "frame", "velocity")  # of a checkpoint that doesn't say
+MOST_REACH = 4096  # frames
+MOST_SAMPLES = 2**24
+DECODED = ("onset", "frame", "offset", "velocity")
+
+
+class Hearing(Protocol):
+    """What any model has, whatever it makes of the sound first.
+
+    names: of its outputs, "onset" and "frame" among them
+    rate: Hz, of the samples that `outputs` wants; frames_per_second, first_s: when the frames are that it yields
+    """
+
+    @property
+    def rate(self) -> int: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def thresholds(self) -> Thresholds: ...
+    @property
+    def frames_per_second(self) -> float: ...
+    @property
+    def first_s(self) -> float: ...
+    def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]: ...
 
 
 class Model(NamedTuple):
-    """A loaded checkpoint.
+    """A checkpoint that sees the features of this project.
 
     session: an onnxruntime.InferenceSession
     reach: frames on each side that an output depends on
+    names: of the outputs, in their order
     """
 
     session: Any
     reach: int
     thresholds: Thresholds
+    names: tuple[str, ...] = OUTPUTS
+    frames_per_second: float = features.FRAMES_PER_SECOND
+    first_s: float = 0.0
+    rate: int = features.RATE
+
+    def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
+        """(samples,) each, float32, mono, at 22,050 Hz -> (frames, outputs, pitches) each, 0 to 1."""
+        return outputs(features.stream(blocks), self)
 
 
 @lru_cache(maxsize=2)
-def load(folder: Path) -> Model:
-    """Load `config.toml` and `model.onnx`; nothing in them is run as code.
+def load(path: Path) -> Hearing:
+    """Load a checkpoint; nothing in it is run as code.
 
-    raises: MissingError when the folder holds no such checkpoint, or its network isn't the one its config names
+    path: a folder with `config.toml` and `model.onnx`, or the network of the package basic-pitch
+    raises: MissingError when there is no such checkpoint, or its network isn't the one its config names;
+        InputError when the network doesn't do what its config promises
     """
+    if path.is_file():
+        from clefkit.transcribe import basic_pitch
+
+        return basic_pitch.load()
     try:
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        network = (folder / "model.onnx").read_bytes()
+        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
+        network = (path / "model.onnx").read_bytes()
     except OSError as error:
-        raise MissingError(f"no checkpoint {folder.name}: it needs config.toml and model.onnx") from error
+        raise MissingError(f"no checkpoint {path.name}: it needs config.toml and model.onnx") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MissingError(f"the config.toml of checkpoint {folder.name} is damaged: {error}") from error
+        raise MissingError(f"the config.toml of checkpoint {path.name} is damaged: {error}") from error
     if config.get("net") != "notes":
-        raise MissingError(f"checkpoint {folder.name} is of kind {config.get('net')!r}, not 'notes'")
-    if hashlib.sha256(network).hexdigest() != config.get("sha256"):
-        raise MissingError(f"the model.onnx of checkpoint {folder.name} is not the one its config.toml names")
-    return Model(_session(network), int(config["reach"]), Thresholds(**config["thresholds"]))
+        raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'notes'")
+    if config.get("sha256") not in {None, hashlib.sha256(network).hexdigest()}:
+        raise MissingError(f"the model.onnx of checkpoint {path.name} is not the one its config.toml names")
+    return _model(config, network, path.name)
 
 
-def _session(network: bytes) -> Any:
-    import onnxruntime
+def _model(config: dict[str, Any], network: bytes, name: str) -> Hearing:
+    """The model that a config promises. Raises InputError when it promises nothing we know, or breaks the promise."""
+    limits = thresholds.told(config.get("thresholds"), name)
+    names = tuple(config.get("outputs", OUTPUTS))
+    if not {"onset", "frame"} <= set(names) or len(names) > len(set(names)):
+        raise InputError(f"the config.toml of {name}: outputs must name onset and frame, and each once")
+    reach = _whole(config, "reach", 0, MOST_REACH, name)
+    session = graph.session(network, name)
+    if config.get("input", "sound") == "sound":
+        frames = 2 * reach + 8
+        example = np.zeros((1, features.CHANNELS, frames, features.BINS), np.float32)
+        graph.check(session, name, "sound", example, (len(names), frames, features.PITCHES))
+        return Model(session, reach, limits, names)
+    rate = _whole(config, "rate_hz", 1000, 192_000, name)
+    hop = _whole(config, "hop", 1, rate, name)
+    window = _whole(config, "window", (2 * reach + 1) * hop, MOST_SAMPLES, name) // hop * hop
+    graph.check(
+        session, name, "audio", np.zeros((1, window), np.float32), (len(names), window // hop, features.PITCHES)
+    )
+    return samples.Model(session, rate, hop, window, reach, limits, names)
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+
+def _whole(config: dict[str, Any], key: str, low: int, high: int, name: str) -> int:
+    value = config.get(key)
+    if not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"the config.toml of {name}: {key} must be a whole number from {low} to {high}")
+    return value
 
 
-def notes(blocks: Iterable[Array], model: Model, window: int = WINDOW) -> Notes:
-    """The notes of a sound that arrives in blocks.
+def arranged(outputs: Array, names: tuple[str, ...]) -> Array:
+    """Outputs as the decoder takes them; where none tells the velocity, the frame output does.
 
-    blocks: (samples,) each, float32, mono, at 22,050 Hz, of any lengths
-    window: frames that the network sees at once; changes nothing but memory and time
+    outputs: (frames, outputs, pitches), in the order of `names`
     """
-    decoder = Decoder(model.thresholds)
-    for piece in outputs(features.stream(blocks), model, window):
-        decoder.push(piece)
-    return decoder.finish()
+    wanted = [name for name in DECODED if name in names or name == "velocity"]
+    return outputs[:, [names.index(name if name in names else "frame") for name in wanted]]
 
 
 def outputs(sound: Iterable[Array], model: Model, window: int = WINDOW) -> Iterator[Array]:
     """What the network says.
 
     sound: (frames, channels, bins) each, as `features.stream` yields them
+    window: frames that the network sees at once; changes nothing but memory and time
     yields: (frames, outputs, pitches), 0 to 1, in order; as many frames in all as came in
     """
     waiting = np.zeros((0, features.CHANNELS, features.BINS), np.float32)
@@ -103,5 +159,4 @@ def outputs(sound: Iterable[Array], model: Model, window: int = WINDOW) -> Itera
 
 def _run(sound: Array, model: Model) -> Array:
     """(frames, channels, bins) -> (frames, outputs, pitches)."""
-    (logits,) = model.session.run(None, {"sound": np.ascontiguousarray(sound.transpose(1, 0, 2))[None]})
-    return np.asarray(1 / (1 + np.exp(-logits[0].transpose(1, 0, 2))), dtype=np.float32)
+    return graph.probabilities(model.session, {"sound": np.ascontiguousarray(sound.transpose(1, 0, 2))[None]})

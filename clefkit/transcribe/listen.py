@@ -1,0 +1,104 @@
+"""Listening: one pass over a sound of any length, in bounded memory, that gathers all that is written afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit import features
+from clefkit.notes import Notes
+from clefkit.transcribe import infer
+from clefkit.transcribe.decode import Decoder, Found, collected
+from clefkit.transcribe.infer import Hearing
+from clefkit.transcribe.spool import Spool
+from clefkit.transcribe.thresholds import Thresholds
+
+Array = NDArray[np.float32]
+Sound = Callable[[int], Iterable[Array]]
+
+LEVELS = 255  # of a spectrum that waits on disk
+
+
+class Settings(NamedTuple):
+    """What is a note. thresholds: of the decoder; shortest_s: notes shorter than this are none; low, high: pitches"""
+
+    thresholds: Thresholds
+    shortest_s: float = 0.0
+    low: int = features.LOWEST_PITCH
+    high: int = features.LOWEST_PITCH + features.PITCHES - 1
+
+    def admit(self, note: Found) -> bool:
+        return note.offset_s - note.onset_s >= self.shortest_s and self.low <= note.pitch <= self.high
+
+
+class Heard(NamedTuple):
+    """What was heard, and what was asked to be kept of the way there.
+
+    seconds: how long the sound is
+    model: who heard it
+    activations: (frames, outputs, pitches), float16: what the network said
+    spectrum: (frames, bins), uint8, 0 to 255: the first channel of the features
+    """
+
+    notes: Notes
+    seconds: float
+    model: Hearing
+    activations: Spool | None = None
+    spectrum: Spool | None = None
+
+
+def listen(
+    sound: Sound, model: Hearing, settings: Settings, activations: bool = False, spectrum: bool = False
+) -> Heard:
+    """Hear the notes of a sound.
+
+    sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
+    activations, spectrum: whether they are to be kept
+    raises: what `sound` raises
+    """
+    said = Spool((len(model.names), features.PITCHES), np.float16) if activations else None
+    seen = Spool((features.BINS,), np.uint8) if spectrum else None
+    decoder = Decoder(settings.thresholds, model.frames_per_second, model.first_s)
+    blocks = _Blocks(sound(model.rate))
+    for piece in _outputs(blocks, model, seen):
+        if said is not None:
+            said.push(piece)
+        decoder.push(infer.arranged(piece, model.names))
+    decoder.finish()
+    if seen is not None and not isinstance(model, infer.Model):  # its eyes are others
+        for _ in _watched(features.stream(sound(features.RATE)), seen):
+            pass
+    found = [note for note in decoder.found if settings.admit(note)]
+    return Heard(collected(found), blocks.samples / model.rate, model, said, seen)
+
+
+@dataclass
+class _Blocks:
+    """Blocks as they come, and how many samples there have been."""
+
+    blocks: Iterable[Array]
+    samples: int = 0
+
+    def __iter__(self) -> Iterator[Array]:
+        for block in self.blocks:
+            self.samples += len(block)
+            yield block
+
+
+def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None) -> Iterator[Array]:
+    """What the model says; `seen` gets the features on the way, when the model sees them, too."""
+    if isinstance(model, infer.Model):
+        return infer.outputs(_watched(features.stream(blocks), seen), model)
+    return model.outputs(blocks)
+
+
+def _watched(pieces: Iterator[Array], seen: Spool | None) -> Iterator[Array]:
+    """The features as they are. Whoever wants to see them sees them here, before their outputs are there."""
+    for piece in pieces:
+        if seen is not None:
+            seen.push(np.rint(piece[:, 0] * LEVELS))
+        yield piece

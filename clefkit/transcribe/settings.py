@@ -1,0 +1,92 @@
+"""What a person may ask of a transcription, as plain data: the options of the stage, as its records hold them.
+
+Light to import: the process that reads the command line does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clefkit import registry
+from clefkit.errors import UsageError
+from clefkit.registry import Asset
+from clefkit.transcribe.thresholds import Thresholds, moved, told
+
+PACKAGE = "basic-pitch"
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ACCIDENTALS = {"#": 1, "♯": 1, "b": -1, "♭": -1}
+PITCH = re.compile(r"([A-Ga-g])([#♯b♭]?)(-?\d)", re.ASCII)
+HIGHEST = 127
+
+
+def options(
+    model: str = "notes",
+    *,
+    threshold: float = 0.5,
+    min_duration: float = 0.0,
+    pitch_range: str = "A0:C8",
+    instruments: str = "1",
+    bends: bool = False,
+    also: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The options of `transcribe.products`.
+
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
+    threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
+    min_duration: milliseconds; shorter notes are left out
+    pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
+    also: names of `sides.MAKERS`
+    raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
+    """
+    asset = checkpoint(model)
+    if instruments != "1":
+        raise UsageError(f"--instruments: model {asset.name} doesn't tell instruments apart")
+    return {
+        "checkpoint": asset,
+        "thresholds": moved(thresholds(asset), threshold)._asdict(),
+        "min_duration_ms": min_duration,
+        "pitches": pitches(pitch_range),
+        "bends": bends,
+        "also": list(also),
+    }
+
+
+def checkpoint(name: str) -> Asset:
+    """A checkpoint by name or by the path of its folder, or that of the package basic-pitch. Raises as `options`."""
+    if name == PACKAGE:
+        return registry.package(PACKAGE)
+    is_path = "/" in name or os.sep in name  # a folder may have the name of a checkpoint, and not be meant
+    return registry.own_model(Path(name).expanduser()) if is_path else registry.model(name)
+
+
+def thresholds(asset: Asset) -> Thresholds:
+    """The checkpoint's own. Raises InputError when its config doesn't give them."""
+    if asset.kind == "package":
+        from clefkit.transcribe import basic_pitch
+
+        return basic_pitch.THRESHOLDS
+    return told(registry.config(asset.path).get("thresholds"), asset.name)
+
+
+def pitches(text: str) -> list[int]:
+    """The lowest and the highest pitch as MIDI numbers, from "A0:C8" or "21:108". Raises UsageError."""
+    low, high = map(_pitch, text.partition(":")[::2])
+    if low is None or high is None or low > high:
+        raise UsageError(f"--pitch-range {text}: give the lowest and the highest pitch, as in E2:C6 or 40:84")
+    return [low, high]
+
+
+def _pitch(text: str) -> int | None:
+    """A MIDI number, or a name: C4 is 60."""
+    name = PITCH.fullmatch(text)
+    if name is not None:
+        number = STEPS[name[1].upper()] + ACCIDENTALS.get(name[2], 0) + 12 * (int(name[3]) + 1)
+    elif text.isascii() and text.isdigit():
+        number = int(text)
+    else:
+        return None
+    return number if 0 <= number <= HIGHEST else None
