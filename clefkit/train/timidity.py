@@ -62,7 +62,7 @@ def play(notes: Notes, program: int, cents: float = 0.0) -> tuple[Array, Notes]:
             timeout=LIMIT_S,
         )  # fmt: skip
         samples, _ = soundfile.read(folder / "notes.wav", dtype="float32")
-    return samples, sent
+    return np.asarray(samples, np.float32), sent
 
 
 def patch(program: int) -> str:

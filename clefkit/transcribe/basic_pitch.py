@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import registry
-from clefkit.errors import MissingError
-from clefkit.transcribe.decode import Thresholds
+from clefkit.errors import InputError, MissingError
+from clefkit.transcribe import graph
+from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
 
@@ -92,19 +93,11 @@ def load() -> Model:
 
     raises: MissingError when the package is not installed, or its file is no such network
     """
-    import onnxruntime
-
-    state = onnxruntime.capi.onnxruntime_pybind11_state
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(find().read_bytes(), options, providers=["CPUExecutionProvider"])
-        names = {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}
-    except (OSError, state.Fail, state.InvalidGraph, state.InvalidProtobuf) as error:
+        session = graph.session(find().read_bytes(), "basic-pitch")
+    except (OSError, InputError) as error:
         raise MissingError(f"the network of basic-pitch can't be read, install it again: {INSTALL}") from error
-    if names:
+    if {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}:
         raise MissingError(f"this basic-pitch has another network, install the one we know: {INSTALL}")
     return Model(session)
 
