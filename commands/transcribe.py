@@ -30,8 +30,8 @@ def transcribe(
         str, typer.Option(metavar="LOW:HIGH", help="Leave out notes outside, as names or MIDI numbers.")
     ] = "A0:C8",
     instruments: Annotated[
-        str, typer.Option(metavar="K|auto", help="One track for each of so many instruments.", hidden=True)
-    ] = "1",
+        str, typer.Option(metavar="K|auto", help="How many tracks: one for each timbre that is heard, or K.")
+    ] = "auto",
     bends: Annotated[bool, typer.Option("--bends", help="Pitch bends: vibrato, glides, the tuning.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Also x.notes.jsonl: notes with confidences.")] = False,
     activations: Annotated[
