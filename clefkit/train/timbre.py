@@ -67,7 +67,8 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
     sound = shard.sound[shard.first[number] : shard.first[number + 1]]
     onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
     length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
-    found = np.flatnonzero(generator.random(len(table)) > NOT_FOUND)
+    inside = (table[:, 2] >= features.LOWEST_PITCH) & (table[:, 2] < features.LOWEST_PITCH + features.PITCHES)
+    found = np.flatnonzero((generator.random(len(table)) > NOT_FOUND) & inside)
     first = int(generator.integers(0, max(1, len(found) - most)))
     chosen = found[first : first + most]
     start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)

@@ -82,7 +82,9 @@ def products(
         from clefkit.transcribe.thresholds import told
 
         model = infer.load(checkpoint.path)
-        wanted = listen.Settings(told(thresholds, checkpoint.name), min_duration_ms / 1000, *pitches, instruments=instruments)
+        wanted = listen.Settings(
+            told(thresholds, checkpoint.name), min_duration_ms / 1000, pitches[0], pitches[1], instruments
+        )
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
         )
