@@ -57,7 +57,7 @@ def products(
     rng: Generator,  # noqa: ARG001 no chance here
     *,
     checkpoint: Asset,
-    thresholds: dict[str, float] | None = None,
+    thresholds: dict[str, float],
     min_duration_ms: float = 0.0,
     pitches: Sequence[int] = (0, 127),
     bends: bool = False,
@@ -65,7 +65,7 @@ def products(
 ) -> Iterator[Product]:
     """One MIDI file of the notes in a sound file, and what is wanted beside it.
 
-    The options are those that `settings.options` makes; without thresholds they are the checkpoint's own.
+    The options are those that `settings.options` makes.
     raises: InputError, when written, if the file is not sound that `audio.blocks` can read
     """
     from clefkit.transcribe import sides
@@ -79,8 +79,7 @@ def products(
         from clefkit.transcribe.thresholds import told
 
         model = infer.load(checkpoint.path)
-        limits = told(thresholds, checkpoint.name) if thresholds else model.thresholds
-        wanted = listen.Settings(limits, min_duration_ms / 1000, *pitches)
+        wanted = listen.Settings(told(thresholds, checkpoint.name), min_duration_ms / 1000, *pitches)
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
         )
