@@ -44,11 +44,11 @@ def transcribe(
 
     Reads WAV, FLAC, OGG and MP3; m4a and video when the program ffmpeg is installed.
 
-    --threshold .5 is the balance that the checkpoint was tuned to: as many false notes as missed ones. Take .3 when
-    missing a note is worse than a false one, .7 when a false one is worse. It moves the thresholds that notes begin at.
+    --threshold .5 is what the checkpoint was tuned to: the best F-measure on its validation set. Take .3 when missing
+    a note is worse than hearing a false one, .7 when a false one is worse. All thresholds that notes begin at move.
 
-    --bends are pitch bends of at most the range that the file sets (RPN 0). They follow a note that sounds alone;
-    where several sound together they hold the tuning, because a bend moves all notes of a channel.
+    --bends follow a note that sounds alone; where several sound together they hold the tuning, because a bend moves
+    all notes of a channel. They reach two semitones, or as far as the file sets (RPN 0).
 
     Pages of a plot have five minutes each: x.plot-1.png, x.plot-2.png. In x.activations.npz are onset, frame and
     (if the checkpoint has it) offset, each (frames, 88) from A0 to C8, 0 to 1, and times_s.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clefkit import audio, features, registry, transcribe
 from clefkit.audio import Audio
-from clefkit.errors import ClefkitError, InputError, MissingError, UsageError
+from clefkit.errors import ClefkitError, MissingError, UsageError
 from clefkit.record import Source
 from clefkit.transcribe import infer, listen, settings
 
@@ -152,7 +152,7 @@ def test_a_name_is_not_a_path() -> None:
     assert settings.checkpoint("notes").name.startswith("notes-")
     with pytest.raises(UsageError, match="no model"):
         settings.checkpoint("nothing")
-    with pytest.raises(InputError, match=r"no config\.toml"):
+    with pytest.raises(UsageError, match=r"no config\.toml"):
         settings.checkpoint("./nothing")
 
 

@@ -67,8 +67,9 @@ def products(
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> Iterator[Product]:
-    """One MIDI file of the notes in a sound file, and what is wanted beside it. Options as `settings.options` says.
+    """One MIDI file of the notes in a sound file, and what is wanted beside it.
 
+    The options are those that `settings.options` makes.
     raises: InputError, when written, if the file is not sound that `audio.blocks` can read
     """
     from clefkit.transcribe import sides

@@ -62,6 +62,9 @@ def listen(
 ) -> Heard:
     """Hear the notes of a sound.
 
+    Who looks at the sound of single notes has all here: `_watched` sees the features first, `decoder.found` grows as
+    notes end.
+
     sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
     activations, spectrum: whether they are to be kept
     raises: what `sound` raises

@@ -37,11 +37,12 @@ class Spans(NamedTuple):
     @property
     def before(self) -> int:
         """How many frames before a block decisions may look at."""
-        return max(self.stay + self.rise, self.dip, self.gap + 1 + self.fall + AROUND, self.together + AROUND)
+        return max(self.stay + self.rise, self.dip, self.gap + 1 + self.fall, self.together) + AROUND
 
     @property
     def after(self) -> int:
-        return max(self.support, self.together + AROUND)
+        """How many frames after it."""
+        return max(self.support, self.gap, self.together) + AROUND
 
 
 class Block(NamedTuple):
