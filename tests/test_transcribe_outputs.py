@@ -245,7 +245,8 @@ def test_a_roll_is_shown_on_stderr_also_when_the_notes_were_there(song: Path, sh
         ("--threshold 2", "threshold"),
         ("--pitch-range C9:C1", "--pitch-range"),
         ("--min-duration -1", "min-duration"),
-        ("--instruments 3", "instruments"),
+        ("--instruments 9", "--instruments"),
+        ("--instruments some", "--instruments"),
         ("--model nothing", "no model 'nothing'"),
     ],
 )

@@ -34,7 +34,7 @@ Licence of the weights: {licence}.
 | POP909, train split | MIT (arrangements of songs under copyright) |
 | exercises (`clefkit/train/exercises.py`): scales, chords, repeated notes, single notes | own |
 | soundfonts {fonts}, but the presets of `fonts_heldout.toml` | MIT, public domain, CC0 |
-| real single notes: `real/notes`, and repositories in `clefkit/train/samples.toml` | CC0, CC BY, MIT: see there |
+| real single notes: `real/notes`, and `clefkit/train/samples.toml` | CC0, public domain, CC BY: named below |
 | phrases of voices, bowed strings, winds (`clefkit/train/voices.py`), made-up instruments (`timbres.py`) | own |
 | speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
 
@@ -94,7 +94,7 @@ def about(known: Known) -> dict[str, Any]:
         "licence": LICENCE,
         "made_by": f"clefkit train, seed {known.manifest['seed']}, {known.steps} steps",
         "data": f"{_hours(known.manifest):.1f} h made from OpenScore (CC0), Chopin first editions (CC BY 4.0) and "
-        "POP909 (MIT) on two soundfonts (MIT), own synthesis and real single notes (CC0, public domain, CC BY, MIT), "
+        "POP909 (MIT) on two soundfonts (MIT), own synthesis and real single notes (CC0, public domain, CC BY), "
         "with speech (CC BY 4.0)",
     }
 

@@ -40,6 +40,7 @@ MOST = 6  # instruments
 PAIRED = 2500  # notes that are compared with each other; the rest only with these
 KEPT = 4096  # frames: of longer notes the beginning has gone when they end
 TOGETHER = 512  # notes that the network sees at once
+DIES_DB = 12  # a second: what dies away faster is struck or plucked
 # From which pitch on (of the median note) a program is plausible; of those that are, the last one not taken yet.
 SUSTAINED = ((0, 43), (40, 42), (45, 70), (50, 60), (55, 41), (58, 71), (62, 68), (64, 40), (72, 73))
 STRUCK = ((0, 32), (40, 11), (45, 46), (48, 24), (50, 0))
@@ -182,7 +183,7 @@ class Collector:
     odds: Odds
     points: list[Array] = field(default_factory=list)
     pitches: list[int] = field(default_factory=list)
-    held: list[bool] = field(default_factory=list)  # whether the note was as loud at its end as at its beginning
+    falls: list[float] = field(default_factory=list)  # how fast each note dies away, dB a second
     told: int = 0  # notes, these and others, that whoever adds them has dealt with
 
     def __post_init__(self) -> None:
@@ -213,7 +214,7 @@ class Collector:
             (points,) = self.session.run(None, dict(zip(Views._fields, seen, strict=True)))
             self.points.append(points)
             self.pitches += pitch.tolist()
-            self.held += _held(seen).tolist()
+            self.falls += _falls(seen).tolist()
 
     def parts(self, instruments: int | None = None) -> Indices:
         """(notes,): the part of each note that was added; 0 has the most notes.
@@ -226,11 +227,11 @@ class Collector:
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
-        pitch, held = np.array(self.pitches), np.array(self.held)
+        pitch, falls = np.array(self.pitches), np.array(self.falls)
         named: list[Part] = []
         for number in range(int(part.max(initial=0)) + 1):
             mine = part == number
-            kind = SUSTAINED if mine.any() and held[mine].mean() > 0.5 else STRUCK
+            kind = SUSTAINED if mine.any() and np.median(falls[mine]) < DIES_DB else STRUCK
             height = float(np.median(pitch[mine])) if mine.any() else 60.0
             used = {each.program for each in named}
             fitting = [program for low, program in kind if height >= low]
@@ -239,13 +240,13 @@ class Collector:
         return tuple(named)
 
 
-def _held(seen: Views) -> NDArray[np.bool_]:
-    """(notes,): whether a note keeps its loudness: over a quarter of a second it loses less than 6 dB."""
+def _falls(seen: Views) -> NDArray[np.float64]:
+    """(notes,): how fast a note gets softer after its loudest moment, dB a second."""
     loud = np.sort(seen.spectrum[:, :, : 3 * len(PARTIALS)], axis=2)[:, :, -3:].mean(axis=2)
-    last = np.minimum(seen.present.sum(axis=1).astype(int) - 2, 14)
-    rows = np.arange(len(loud))
-    fall = loud[:, 2:6].max(axis=1) - loud[rows, np.maximum(last, 2)]
-    return np.asarray(fall * (features.CEILING_DB - features.FLOOR_DB) < 6, dtype=bool)
+    rows, last = np.arange(len(loud)), np.maximum(seen.present.sum(axis=1).astype(int) - 2, 2)
+    loudest = loud[:, 1:6].argmax(axis=1) + 1
+    fall = (loud[rows, loudest] - loud[rows, last]) * (features.CEILING_DB - features.FLOOR_DB)
+    return np.asarray(fall / np.maximum(last - loudest, 1) * features.FRAMES_PER_SECOND, dtype=np.float64)
 
 
 def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = None) -> Indices:
