@@ -32,9 +32,11 @@ def duet() -> tuple[audio.Samples, notes.Notes]:
             start = round(onset * RATE)
             sound[start : start + len(time)] += (0.1 * waves.sum(axis=0) * shape * ending).astype(np.float32)
             rows.append((onset, onset + length, pitch, 90, part))
-    columns = np.array(rows).T
+    onsets, offsets, pitches, velocities, parts = np.array(rows).T
     sound += 1e-4 * rng.standard_normal(len(sound)).astype(np.float32)
-    return sound[None], notes.make(*columns, parts=(notes.Part("reed"), notes.Part("string")))
+    return sound[None], notes.make(
+        onsets, offsets, pitches, velocities, parts, (notes.Part("reed"), notes.Part("string"))
+    )
 
 
 def test_two_timbres_become_two_parts(duet: tuple[audio.Samples, notes.Notes]) -> None:
