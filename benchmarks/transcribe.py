@@ -12,7 +12,7 @@ its defaults; without TensorFlow it takes its ONNX file:
 
 Measures are those of `clefkit score`, means over files; a note is right within 50 ms and 50 cents of its own pitch.
 Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
-Cost is that of whole processes with one thread: a file of 24 s, and one of 30 minutes, both made of the set's recordings.
+Cost is that of whole processes with one thread, on 24 s and on 30 minutes, both made of the set's recordings.
 """
 
 from __future__ import annotations
