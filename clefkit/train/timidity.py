@@ -31,10 +31,11 @@ PATCHES = Path("/usr/share/midi/freepats")
 PROGRAM = Path("timidity")
 INSTALL = "apt-get install timidity freepats"
 LIMIT_S = 600
-# Dry: no reverb, chorus or delay. Every note sounds until its end, and no chord is so loud that it clips.
+# Dry: no reverb, chorus or delay. Every note sounds until its end, and no chord is so loud that it clips. No cache
+# (-S): what goes into it depends on where memory lies, so two runs would not sound the same.
 OPTIONS = (
     *("-EFreverb=d", "-EFchorus=d", "-EFdelay=d", "--preserve-silence", "--no-polyphony-reduction"),
-    *("-p", "256", "-A", "20", "-s", str(RATE), "-Ow2slM", "-idqqq"),
+    *("-p", "256", "-S", "0", "-A", "20", "-s", str(RATE), "-Ow2slM", "-idqqq"),
 )
 
 
