@@ -36,7 +36,7 @@ PITCHES = 88  # that can be notes
 OVERTONES = 12  # semitones above them
 BINS = BINS_PER_SEMITONE * (PITCHES + OVERTONES)
 CHANNELS = 4
-HALF_HOP = HOP // 4  # how far the shortest windows are off the frame, in samples
+SHIFT = HOP // 4  # how far the shortest windows are off the frame, in samples: half a hop from each other
 
 FLOOR_DB = -68.0
 CEILING_DB = 12.0
@@ -154,8 +154,8 @@ def _banks() -> tuple[Bank, ...]:
         _bank(4096, pitch[low:high], 0),
         _bank(2048, pitch[high:], 0),
         _bank(2048, pitch, 1),
-        _bank(1024, pitch, 2, -HALF_HOP),
-        _bank(1024, pitch, 3, HALF_HOP),
+        _bank(1024, pitch, 2, -SHIFT),
+        _bank(1024, pitch, 3, SHIFT),
     )
 
 

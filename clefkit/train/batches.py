@@ -72,7 +72,7 @@ def _moved(sound: Array, semitones: int) -> Array:
 
 
 def _over(sound: Array, other: Array, gain_db: float) -> Array:
-    """The sum of two clips, the second `gain_db` louder, at the level of one."""
+    """The sum of two clips, the second `gain_db` louder, relative to the sum of their levels: as features would be."""
     gain = 10 ** (gain_db / 10)
     scale = np.float32(RANGE_DB / 10 * np.log(10))
     energy = np.exp(scale * sound) + np.float32(gain) * np.exp(scale * other)

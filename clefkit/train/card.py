@@ -10,6 +10,8 @@ import csv
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from clefkit import features
+from clefkit.train import notes
 from clefkit.transcribe.decode import Thresholds
 
 LICENCE = "CC BY 4.0"  # the data allow it; some ask to be named
@@ -29,14 +31,9 @@ Licence of the weights: {licence}.
 
 | what | licence |
 |---|---|
-| OpenScore string quartets and songs, train split (`clefkit/train/corpus.py`) | CC0 |
-| first editions of Chopin, Fryderyk Chopin Institute, train split | CC BY 4.0 |
-| POP909, train split | MIT (arrangements of songs under copyright) |
-| exercises (`clefkit/train/exercises.py`): scales, chords, repeated notes, single notes | own |
+{scores}| exercises (`clefkit/train/exercises.py`): scales, chords, repeated notes, single notes | own |
 | soundfonts {fonts}, but the presets of `fonts_heldout.toml` | MIT, public domain, CC0 |
-| real single notes: `real/notes`, and `clefkit/train/samples.toml` | CC0, public domain, CC BY: named below |
 | phrases of voices, bowed strings, winds (`clefkit/train/voices.py`), made-up instruments (`timbres.py`) | own |
-| speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
 
 Every recording has its own instruments, one to five, key, tempo, timing, dynamics, vibrato, glides, tuning (45 % of
 them anywhere within 50 cents), place, microphone, noise and level; half go through a preset of `augment`, but three
@@ -44,11 +41,11 @@ that are kept for the test. No data with a non-commercial licence and no recordi
 
 ## Made by
 
-    clefkit train {recipe} --data DATA --samples SAMPLES --work WORK --out models/{name} --seed {seed} \\
-        --steps {steps} --soundfont FluidR3_GM --soundfont MuseScore_General
+    clefkit train {recipe} --work WORK --out models/{name} --seed {seed} --steps {steps} \\
+        {options}
 
-{passes:.0f} hours of passes in {steps} steps of six clips of 4.6 s. DATA holds `openscore/`, `pop909/`, `kern/` and
-`real/`; SAMPLES is made by `python -m clefkit.train.gather`. `shards/manifest.json` in WORK has the hashes of all.
+{passes:.1f} hours of passes in {steps} steps of {clips} clips of {clip_s:.1f} s. {where}`shards/manifest.json` in WORK
+has the hashes of what it was made from.
 
 ![loss](curve.png)
 
@@ -60,6 +57,17 @@ Onset 50 ms, pitch 50 cents; with offset: 50 ms or 20 %.
 
 {table}
 {tracks}
+"""
+
+SCORES = """\
+| OpenScore string quartets and songs, train split (`clefkit/train/corpus.py`) | CC0 |
+| first editions of Chopin, Fryderyk Chopin Institute, train split | CC BY 4.0 |
+| POP909, train split | MIT (arrangements of songs under copyright) |
+| real single notes: `real/notes` | CC0, public domain |
+| speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
+"""
+SAMPLES = """\
+| real single notes and noises (`clefkit/train/samples.toml`) | CC0, public domain, CC BY: named below |
 """
 
 TRACKS = """
@@ -74,29 +82,44 @@ One track a timbre (F-measure of notes in the right track), its bias and smalles
 class Known(NamedTuple):
     """All that the card tells.
 
-    figures: by group of the validation set, then by measure; tracks: by number of instruments
+    recipe: the network's name; manifest: of the training set
+    figures: by group of the validation set, then by measure
+    tracks: by number of instruments, then by measure; None without a timbre branch
     """
 
     name: str
+    recipe: str
     manifest: dict[str, Any]
     steps: int
     parameters: int
     thresholds: Thresholds
     figures: dict[str, dict[str, float]]
-    tracks: dict[str, dict[str, float]]
+    tracks: dict[str, dict[str, float]] | None
 
 
 def about(known: Known) -> dict[str, Any]:
     """For config.toml."""
     return {
         "about": "notes of any pitched instrument and mixtures of them"
-        + (", one track a timbre" if known.tracks else ""),
+        + ("" if known.tracks is None else ", one track a timbre"),
         "licence": LICENCE,
         "made_by": f"clefkit train, seed {known.manifest['seed']}, {known.steps} steps",
-        "data": f"{_hours(known.manifest):.1f} h made from OpenScore (CC0), Chopin first editions (CC BY 4.0) and "
-        "POP909 (MIT) on two soundfonts (MIT), own synthesis and real single notes (CC0, public domain, CC BY), "
-        "with speech (CC BY 4.0)",
+        "data": f"{_hours(known.manifest):.1f} h made from {_sources(known.manifest)}",
     }
+
+
+def _sources(manifest: dict[str, Any]) -> str:
+    scores = "OpenScore (CC0), Chopin first editions (CC BY 4.0), POP909 (MIT), real single notes (CC0, public domain)"
+    parts = [f"{scores}, speech (CC BY 4.0)"] if manifest["corpus_sha256"] else ["exercises"]
+    parts += ["gathered single notes (CC0, CC BY)"] if manifest["samples_sha256"] else []
+    return ", ".join([*parts, f"own synthesis and the soundfonts {' and '.join(manifest['fonts'])}"])
+
+
+def _options(manifest: dict[str, Any]) -> str:
+    """The last options of the command that makes it again."""
+    fonts = " ".join(f"--soundfont {Path(font).stem}" for font in manifest["fonts"])
+    sources = "--data DATA" if manifest["corpus_sha256"] else "--quick"
+    return f"{sources} {'--samples SAMPLES ' if manifest['samples_sha256'] else ''}{fonts}"
 
 
 def text(known: Known) -> str:
@@ -110,16 +133,17 @@ def text(known: Known) -> str:
     quiet = known.figures.get("none", {}).get("false_a_minute")
     if quiet is not None:
         rows += ["", f"In recordings without notes (speech, drums, noise): {quiet:.1f} false notes a minute."]
+    clip_s = notes.CLIP_FRAMES / features.FRAMES_PER_SECOND
     tracks = "\n".join(
         f"| {group} | {row['track_f1']:.3f} | {row['track_f1_given']:.3f} | {100 * row['number_right']:.0f} % |"
-        for group, row in known.tracks.items()
+        for group, row in (known.tracks or {}).items()
     )
     return CARD.format(
         name=known.name,
-        recipe=known.name.rpartition("-")[0],
-        branch="Tells whose note it is, without knowing the instruments."
-        if known.tracks
-        else "The notes have no instrument.",
+        recipe=known.recipe,
+        branch="The notes have no instrument."
+        if known.tracks is None
+        else "Tells whose note it is, without knowing the instruments.",
         parameters=known.parameters,
         licence=LICENCE,
         hours=_hours(manifest),
@@ -129,7 +153,13 @@ def text(known: Known) -> str:
         seed=manifest["seed"],
         fonts=" and ".join(manifest["fonts"]),
         steps=known.steps,
-        passes=known.steps * 6 * 4.6 / 3600,
+        scores=(SCORES if manifest["corpus_sha256"] else "") + (SAMPLES if manifest["samples_sha256"] else ""),
+        options=_options(manifest),
+        where=("DATA holds `openscore/`, `pop909/`, `kern/` and `real/`. " if manifest["corpus_sha256"] else "")
+        + ("SAMPLES is made by `python -m clefkit.train.gather`. " if manifest["samples_sha256"] else ""),
+        clips=notes.CLIPS,
+        clip_s=clip_s,
+        passes=known.steps * notes.CLIPS * clip_s / 3600,
         thresholds=", ".join(f"{name} {value:g}" for name, value in known.thresholds._asdict().items()),
         table="\n".join(rows),
         tracks=TRACKS.format(rows=tracks) if known.tracks else "",
@@ -144,7 +174,8 @@ def curve(log: Path, out: Path) -> None:
     from PIL import Image, ImageDraw
 
     with log.open(encoding="utf-8", newline="") as file:
-        rows = [(int(row["step"]), float(row["loss"])) for row in csv.DictReader(file)]
+        losses_at = {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file)}  # the last word on each
+    rows = sorted(losses_at.items())
     width, height, edge = 640, 320, 44
     steps, losses = max(step for step, _ in rows), [loss for _, loss in rows]
     low, high = min(losses), max(losses[min(2, len(losses) - 1) :])

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from clefkit import score
-from clefkit.nets.notes import Size
+from clefkit.nets.notes import SIZES, Size
 from clefkit.nets.timbre import Timbre
 from clefkit.notes import Notes, Part
 from clefkit.train import card, data, evaluate, export, notes
@@ -41,15 +41,14 @@ class Heard(NamedTuple):
 
 
 def train_timbre(work: Path, steps: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Train the timbre branch on all shards; kept in `work/timbre.pt`, and not trained again when that is there."""
+    """Train the timbre branch on all shards, in one go; not again when `work/timbre.pt` is there, where it is kept."""
     if (work / "timbre.pt").is_file():
         return
     shards = [data.load(path) for path in sorted((work / "shards").glob("train-*.npy"))]
     for row, network, odds in branch.train(shards, steps, seed):
         yield {"timbre": row}
-        saved = {"network": network.state_dict(), "odds": odds.state_dict()}
-        if row["step"] + 250 > steps:
-            torch.save(saved, work / "timbre.pt")
+        if row["step"] == steps:
+            torch.save({"network": network.state_dict(), "odds": odds.state_dict()}, work / "timbre.pt")
 
 
 def finish(work: Path, folder: Path, size: Size) -> dict[str, Any]:
@@ -68,11 +67,12 @@ def finish(work: Path, folder: Path, size: Size) -> dict[str, Any]:
     thresholds = evaluate.choose(predicted, FIRST_GUESS)
     figures = evaluate.means(evaluate.rows(predicted, thresholds))
     pair: tuple[Timbre, Odds] | None = None
-    separated: dict[str, dict[str, float]] = {}
+    separated: dict[str, dict[str, float]] | None = None
     if (work / "timbre.pt").is_file():
         pair, separated = _timbre(work / "timbre.pt", predicted, recordings, thresholds)
     manifest = json.loads((work / "shards" / "manifest.json").read_text(encoding="utf-8"))
-    known = card.Known(folder.name, manifest, step, export.parameters(network), thresholds, figures, separated)
+    recipe = next(name for name, known in SIZES.items() if known == size)
+    known = card.Known(folder.name, recipe, manifest, step, export.parameters(network), thresholds, figures, separated)
     measured = {
         "validation_note_f1": {
             "value": round(figures["mean"]["note_f1"], 4),

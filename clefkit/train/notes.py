@@ -4,8 +4,9 @@ AdamW; the learning rate stays at its height and falls to 0 over the last third 
 bfloat16. The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss
 for Dense Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights.
 
-`train` saves its whole state every 250 steps and goes on from there when it is called again; asked for more steps than
-it once ended with, it goes on from where the learning rate began to fall.
+`train` saves its whole state every 250 steps and goes on from there when it is called again. Asked for more steps after
+the learning rate began to fall, it goes on from where that was: so the result is the same as if more had been asked for
+at once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clefkit import features
-from clefkit.errors import MissingError
+from clefkit.errors import MissingError, UsageError
 from clefkit.nets.notes import Notes, Size
 from clefkit.train import batches, data
 
@@ -53,7 +54,8 @@ def train(shards: Path, work: Path, size: Size, steps: int, seed: int, threads: 
     """Train for `steps` steps, going on from `work/state.pt` if it is there.
 
     shards: the folder of the training set
-    yields: every 250 steps: step, loss, seconds of sound a second; also kept in `work/log.csv`
+    yields: every 250 steps: step, loss, how many shards, seconds of sound a second; also kept in `work/log.csv`
+    raises: UsageError when `work` holds the training of a network of another size
     """
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
@@ -142,26 +144,24 @@ def _fits_bfloat16(size: Size) -> bool:
 
 
 def _start(work: Path, size: Size, seed: int, falls: int) -> State:
-    """A new state, or the one that was saved."""
+    """A new state, or the one that was saved; `stable.pt` when the learning rate is to fall later than it did."""
     torch.manual_seed(seed)
     network = Notes(size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
-    state = _load(work / "state.pt", State(network, average, optimiser, 0))
-    if falls and state.step > falls and (work / "stable.pt").is_file():
-        stable = torch.load(work / "stable.pt", weights_only=True)
-        if int(stable["step"]) < falls:
-            state = _load(work / "stable.pt", state)
-    return state
-
-
-def _load(path: Path, state: State) -> State:
-    if not path.is_file():
-        return state
-    saved = torch.load(path, weights_only=True)
-    for name in ("network", "average", "optimiser"):
-        getattr(state, name).load_state_dict(saved[name])
-    return state._replace(step=int(saved["step"]))
+    kept, stable = work / "state.pt", work / "stable.pt"
+    if stable.is_file() and int(torch.load(stable, weights_only=True)["step"]) < falls:
+        stable.replace(kept)  # and no longer there: what comes next has not fallen yet
+    if not kept.is_file():
+        return State(network, average, optimiser, 0)
+    saved = torch.load(kept, weights_only=True)
+    try:
+        network.load_state_dict(saved["network"])
+    except RuntimeError as error:
+        raise UsageError(f"{work} holds the training of another network: choose another folder") from error
+    average.load_state_dict(saved["average"])
+    optimiser.load_state_dict(saved["optimiser"])
+    return State(network, average, optimiser, int(saved["step"]))
 
 
 def _save(path: Path, state: State) -> None:

@@ -4,7 +4,7 @@
     train    the network that hears notes (`notes`), then the branch that tells timbres apart (`timbre`)
     finish   thresholds, figures, the checkpoint and its card (`finish`)
 
-What is there already is used again, so an interrupted run goes on where it stopped.
+What is there already is used again, so an interrupted run goes on where it stopped; the branch begins anew.
 """
 
 from __future__ import annotations

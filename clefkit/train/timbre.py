@@ -30,6 +30,7 @@ NOTES = 96
 RATE = 2e-3
 TEMPERATURE = 0.1
 NOT_FOUND = 0.12
+TELL_EVERY = 250
 
 
 class Some(NamedTuple):
@@ -108,43 +109,42 @@ def contrast(points: Tensor, who: Tensor) -> Tensor:
 
 
 def train(shards: Sequence[Shard], steps: int, seed: int) -> Iterator[tuple[dict[str, Any], Timbre, Odds]]:
-    """yields: every 250 steps what there is to tell, and the networks as they are"""
+    """yields: every 250 steps, and at the end, what there is to tell, and the networks as they are"""
     torch.manual_seed(seed)
     network, odds = Timbre(), Odds()
     optimiser = torch.optim.AdamW([*network.parameters(), *odds.parameters()], RATE, weight_decay=0.01)
-    total = np.zeros(3)
+    told: list[NDArray[np.float64]] = []
     for step in range(steps):
         generator = np.random.default_rng([seed, 2, step])
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1.0, (step + 1) / 100) * min(1.0, 2 * (1 - step / steps))
         some = [draw(shards, generator) for _ in range(RECORDINGS)]
-        points = network(
-            *(torch.from_numpy(np.concatenate(parts)) for parts in zip(*(each.views for each in some), strict=True))
-        )
-        first, value = 0, torch.zeros(())
-        for each in some:
-            mine = points[first : first + len(each.who)]
-            first += len(each.who)
-            who, pitch = torch.from_numpy(each.who), torch.from_numpy(each.pitch).float()
-            logits = odds(mine, pitch)
-            same = (who[:, None] == who[None]).float()
-            apart = 1 - torch.eye(len(who))
-            entropy = (
-                functional.binary_cross_entropy_with_logits(logits, same, reduction="none") * apart
-            ).sum() / apart.sum()
-            right = (((logits > 0) == same.bool()) * apart).sum() / apart.sum()
-            contrasted = contrast(mine, who)
-            value = value + (entropy + 0.5 * contrasted) / RECORDINGS
-            total += [float(entropy.detach()), float(contrasted.detach()), float(right)]
+        value, figures = _loss(network, odds, some)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 3.0)
         optimiser.step()
-        if (step + 1) % 250 == 0:
-            entropy_mean, contrast_mean, right_mean = (total / 250 / RECORDINGS).round(4).tolist()
-            total[:] = 0
-            yield (
-                {"step": step + 1, "entropy": entropy_mean, "contrast": contrast_mean, "pairs": right_mean},
-                network,
-                odds,
-            )
+        told.append(figures)
+        if (step + 1) % TELL_EVERY == 0 or step + 1 == steps:
+            names = ("entropy", "contrast", "pairs")
+            means = dict(zip(names, np.mean(told, axis=0).round(4).tolist(), strict=True))
+            told.clear()
+            yield {"step": step + 1} | means, network, odds
+
+
+def _loss(network: Timbre, odds: Odds, some: Sequence[Some]) -> tuple[Tensor, NDArray[np.float64]]:
+    """The mean loss of some recordings; and, for people, cross-entropy, contrastive loss, share of pairs told right."""
+    views = zip(*(each.views for each in some), strict=True)
+    points = network(*(torch.from_numpy(np.concatenate(parts)) for parts in views))
+    value, figures = torch.zeros(()), np.zeros(3)
+    for each, mine in zip(some, points.split([len(each.who) for each in some]), strict=True):
+        who, pitch = torch.from_numpy(each.who), torch.from_numpy(each.pitch).float()
+        logits = odds(mine, pitch)
+        same = (who[:, None] == who[None]).float()
+        pairs = ~torch.eye(len(who), dtype=torch.bool)
+        entropy = functional.binary_cross_entropy_with_logits(logits[pairs], same[pairs])
+        right = ((logits > 0) == same.bool())[pairs].float().mean()
+        contrasted = contrast(mine, who)
+        value = value + (entropy + 0.5 * contrasted) / len(some)
+        figures += [float(entropy.detach()), float(contrasted.detach()), float(right)]
+    return value, figures / len(some)
