@@ -40,7 +40,10 @@ def transcribe(
     plot: Annotated[bool, typer.Option("--plot", help="Also x.plot.png: the notes over the spectrogram.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Draw the piano roll on the terminal (stderr).")] = False,
 ) -> None:
-    """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid).
+    """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid), one track a timbre.
+
+    Which instruments play, and how many, needs not be known: notes that sound alike share a track. --instruments 1
+    puts all in one track, --instruments 3 finds three.
 
     Reads WAV, FLAC, OGG and MP3; m4a and video when the program ffmpeg is installed.
 

@@ -106,7 +106,7 @@ def means(measured: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def choose(predicted: Sequence[Predicted], start: Thresholds) -> Thresholds:
     """The best thresholds, a few at a time, on a grid.
 
-    What decides is the mean F-measure over groups, less FALSE_COST for each false note a minute where there is no music.
+    What decides is the mean over groups, less FALSE_COST for each false note a minute where there is no music.
     """
 
     def worth(tried: Thresholds, figure: str) -> float:
