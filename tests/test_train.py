@@ -1,42 +1,62 @@
-"""The recipe of `notes`: splits, data, targets, the loop, the export."""
+"""The recipe of `notes`: splits, shards, targets, the loop, thresholds, the checkpoint."""
 
 from __future__ import annotations
 
 import csv
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+import hashlib
+import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
+from conftest import Shell
+from numpy.random import default_rng
 from numpy.typing import NDArray
+from training import FEW, RATE, SHORT_S, general_midi, short_sets, single_notes, tone
 
-from clefkit import features, notes, registry
-from clefkit.notes import Part
+from clefkit import cli, features, notes, registry, transcribe
+from clefkit.errors import MissingError, UsageError
+from clefkit.notes import Part, make
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("safetensors")
 
 from clefkit.nets import notes as nets  # noqa: E402 it needs torch
-from clefkit.train import arrange, batches, corpus, data, evaluate, export, recording, timbres  # noqa: E402
+from clefkit.train import batches, corpus, data, evaluate, export, finish, recipes  # noqa: E402
 from clefkit.train import notes as recipe  # noqa: E402
 from clefkit.transcribe import infer  # noqa: E402
 from clefkit.transcribe.decode import Thresholds  # noqa: E402
 
+Array = NDArray[np.float32]
+SMALL = nets.Size(8, 8, ((1, 12), (2, 7)))
+FPS = features.FRAMES_PER_SECOND
 
-@pytest.fixture
-def piece() -> notes.Notes:
-    """Forty seconds of two parts, and a drum."""
-    onset = np.arange(0, 40, 0.25)
-    high = notes.make(onset, onset + 0.2, 64 + (np.arange(len(onset)) * 5) % 12)
-    columns = [np.concatenate([column, column]) for column in (onset, onset + 0.2)]
-    pitch = np.concatenate([high.pitch, high.pitch - 24])
-    part = np.repeat([0, 1], len(onset))
-    return notes.make(
-        columns[0], columns[1], pitch, None, part, (Part("a", 40), Part("b", 0), Part("d", 0, drums=True))
-    )
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> data.Sources:
+    """A font of General MIDI, a real instrument and a tap; no scores."""
+    folder = tmp_path_factory.mktemp("sources")
+    horn = [("horn", True, pitch, tone(pitch, 1.5, 0.05)) for pitch in np.arange(43, 90, 6.0)]
+    tap = ("tap", False, 0, tone(40, 0.2) * np.linspace(1, 0, round(0.2 * RATE), dtype=np.float32) ** 4)
+    return data.Sources(None, (general_midi(folder / "general.sf2"),), single_notes(folder / "samples", *horn, tap))
+
+
+@pytest.fixture(scope="module")
+def built(sources: data.Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of one validation shard and two to train on, of two recordings of eight seconds each."""
+    out = tmp_path_factory.mktemp("shards")
+    with pytest.MonkeyPatch.context() as patch:
+        short_sets(patch)
+        lines = list(data.build(sources, out, {"validation": 1, "train": 2}, seed=3))
+    assert lines == ["validation-000: built", "train-000: built", "train-001: built"]
+    return out
+
+
+# Splits
 
 
 def test_a_work_stays_in_its_split() -> None:
@@ -48,206 +68,410 @@ def test_a_work_stays_in_its_split() -> None:
     assert corpus.split("lieder", "Anybody", corpus.DEMO) == "demo"
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_an_arrangement_is_playable(piece: notes.Notes, seed: int) -> None:
-    chosen = arrange.arrange(piece, 20.0, np.random.default_rng(seed))
-    played = chosen.performance.notes
-    melodic = np.array([not part.drums for part in played.parts])[played.part]
-    assert melodic.any()
-    assert played.onset.min() >= 0
-    assert played.onset.max() < 21
-    assert (played.offset > played.onset).all()
-    assert played.pitch.min() >= 21
-    assert played.pitch.max() <= 108
-    assert not {part.program for part in played.parts if not part.drums} & arrange.HELD_BACK
-    times = [control.time_s for control in chosen.performance.controls]
-    assert times == sorted(times)
+def test_the_corpus_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    onset = np.arange(0, 40, 0.25)
+    piece = make(
+        onset, onset + 0.2, 60 + np.arange(160) % 12, None, np.arange(160) % 2, (Part("a", 40), Part("d", 0, True))
+    )
+    works = [corpus.Work("lieder/a", "train", piece), corpus.Work("pop909/1", "validation", piece)]
+    corpus._save(tmp_path / "corpus.npz", works)
+    again = corpus.read(tmp_path, tmp_path / "corpus.npz")
+    assert [(work.name, work.split) for work in again] == [("lieder/a", "train"), ("pop909/1", "validation")]
+    assert np.allclose(again[1].notes.onset, piece.onset, atol=1e-5)
+    assert [(part.program, part.drums) for part in again[0].notes.parts] == [(40, False), (0, True)]
 
 
-def test_held_back_instruments_are_played_for_validation_only(piece: notes.Notes) -> None:
-    chosen = arrange.arrange(piece, 20.0, np.random.default_rng(0), held_back=True)
-    assert {part.program for part in chosen.performance.notes.parts if not part.drums} <= arrange.HELD_BACK
+# Shards
 
 
-@pytest.mark.parametrize("kind", timbres.KINDS)
-def test_made_up_instruments_play_in_tune_and_on_time(kind: str) -> None:
-    generator = np.random.default_rng(5)
-    instrument = timbres.draw(generator) | {"kind": kind, "ratio": 1.0, "noise": 0.002, "vibrato": 0.0, "decay_s": 1.0}
-    single = notes.make([0.5], [1.5], [69])
-    sound = timbres.play(single, instrument, 2 * features.RATE, features.RATE, 0.0, generator)
-    assert not sound[: features.RATE // 2].any()
-    assert np.abs(sound[features.RATE // 2 :][: features.RATE // 10]).max() > 0.005
-    spectrum = np.abs(np.fft.rfft(sound[features.RATE * 6 // 10 : features.RATE * 14 // 10]))
-    frequency = np.fft.rfftfreq(features.RATE * 8 // 10, 1 / features.RATE)
-    near = (frequency > 380) & (frequency < 500)
-    assert frequency[near][spectrum[near].argmax()] == pytest.approx(440, rel=0.01)
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*-0*"))}
 
 
-def test_a_recording_keeps_onsets_and_level_bounds() -> None:
-    dry = np.zeros(2 * features.RATE, np.float32)
-    dry[features.RATE] = 0.5
-    for seed in range(8):
-        wet = recording.record(dry, features.RATE, np.random.default_rng(seed))
-        peak = 20 * np.log10(np.abs(wet).max())
-        assert -30.1 < peak < -0.9
-        assert np.isfinite(wet).all()
-        assert abs(int(np.abs(wet).argmax()) - features.RATE) < 0.06 * features.RATE
-    first, again = (recording.record(dry, features.RATE, np.random.default_rng(7)) for _ in range(2))
-    assert np.array_equal(first, again)
+def test_shards_are_the_same_bytes_whatever_jobs_and_order(
+    sources: data.Sources, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short_sets(monkeypatch, processes=True)
+    list(data.build(sources, tmp_path / "two", {"validation": 1, "train": 2}, seed=3, jobs=2))
+    assert digests(tmp_path / "two") == digests(built)
+    short_sets(monkeypatch)
+    list(data.build(sources, tmp_path / "first", {"train": 1}, seed=3))
+    assert digests(tmp_path / "first").items() < digests(built).items()
+    list(data.build(sources, tmp_path / "other", {"train": 1}, seed=4))
+    assert not digests(tmp_path / "other").items() & digests(built).items()
 
 
-def test_a_hall_always_rings() -> None:
-    dry = np.zeros(2 * features.RATE, np.float32)
-    dry[features.RATE // 2] = 0.5
-    for seed in range(8):
-        wet = recording.record(dry, features.RATE, np.random.default_rng(seed), hall=True)
-        before, after = wet[: features.RATE // 2 - 2000], wet[features.RATE :][: features.RATE // 4]
-        assert np.mean(after**2) > 1.5 * np.mean(before**2)
+def test_what_is_there_is_not_built_again(sources: data.Sources, built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_sets(monkeypatch)
+    assert list(data.build(sources, built, {"validation": 1, "train": 2}, seed=3)) == []
+    manifest = json.loads((built / "manifest.json").read_text())
+    assert manifest["seed"] == 3
+    assert manifest["shards"] == {"validation": 1, "train": 2}
+    assert manifest["corpus_sha256"] is None
+    assert list(manifest["fonts"]) == ["general.sf2"]
+
+
+def test_shards_hold_what_was_recorded(built: Path) -> None:
+    shards = [data.load(path) for path in sorted(built.glob("*.npy"))]
+    frames = int(SHORT_S * RATE) // features.HOP + 1
+    for shard in shards:
+        assert shard.first.tolist() == [frames * number for number in range(FEW + 1)]
+        assert shard.sound.shape == (FEW * frames, features.CHANNELS, features.BINS)
+        assert shard.sound.dtype == np.uint8
+        for table, timbres in zip(shard.notes, shard.timbres, strict=True):
+            assert (table[:, 1] > table[:, 0]).all()
+            assert set(table[:, 4]) <= set(range(len(timbres)))
+    assert sum(len(table) for shard in shards for table in shard.notes) > 30
+
+
+def test_labels_of_a_set_meet_its_sound(built: Path) -> None:
+    """After all players and places: where a pitch begins alone, the shortest windows see it rise at its onset."""
+    rises = []
+    for shard in map(data.load, sorted(built.glob("*.npy"))):
+        for table, start, end in zip(shard.notes, shard.first, shard.first[1:], strict=False):
+            sound = features.restored(shard.sound[start:end])[:, 2:].mean(axis=1)
+            for onset, offset, pitch, *_ in table:
+                at, bins = round(onset * FPS), features.BINS_PER_SEMITONE * int(pitch - 21)
+                course = sound[:, bins : bins + 3].max(axis=1)
+                if (
+                    8 <= at < len(sound) - 8
+                    and offset - onset > 0.1
+                    and course[at - 8 : at].max() < course[at + 3] - 0.2
+                ):
+                    rises.append(np.diff(course[at - 6 : at + 7]).argmax() - 6 + 0.5 - (onset * FPS - at))
+    assert len(rises) > 10
+    assert abs(np.median(rises)) < 0.7, "frames"
+
+
+# Targets and clips
+
+
+def in_frames(*rows: tuple[float, float, int, int]) -> Array:
+    """Onset and offset in frames, pitch, velocity."""
+    return np.array([(on / FPS, off / FPS, pitch, velocity, 0) for on, off, pitch, velocity in rows], np.float32)
 
 
 def test_targets_are_triangles_and_spans() -> None:
-    table = np.array([[10.25, 14.0, 60, 127], [12.0, 12.1, 62, 64], [50.0, 60.0, 64, 64]]) / np.array(
-        [features.FRAMES_PER_SECOND, features.FRAMES_PER_SECOND, 1, 1]
-    )
-    target = batches.target(table.astype(np.float32), 2, 20)
-    assert target.shape == (3, 20, 88)
-    assert np.allclose(target[0, 6:11, 60 - 21], [0, 0.375, 0.875, 0.625, 0.125], atol=1e-3)
-    assert target[1, :, 60 - 21].nonzero()[0].tolist() == [9, 10, 11]
-    assert target[1, :, 62 - 21].sum() == 1
-    assert target[2, 8, 60 - 21] == 1
-    assert not target[:, :, 64 - 21].any()
+    table = in_frames((10.25, 14.0, 60, 127), (12.0, 12.1, 62, 64), (50.0, 60.0, 64, 64))
+    target = batches.target(table, 2, 20)
+    assert target.shape == (len(nets.OUTPUTS), 20, features.PITCHES)
+    onset, frame, offset, velocity = target[:, :, 60 - 21]
+    assert np.allclose(onset[6:11], [0, 0.375, 0.875, 0.625, 0.125], atol=1e-3)
+    assert frame.nonzero()[0].tolist() == [9, 10, 11]
+    assert np.allclose(offset[10:15], [0, 0.5, 1, 0.5, 0], atol=1e-3)
+    assert np.allclose(velocity[7:11], 1)
+    assert target[1, :, 62 - 21].sum() == 1, "a short note sounds for a frame"
+    assert target[2, 11, 62 - 21] == pytest.approx(1), "and ends after it"
+    assert target[3, 10, 62 - 21] == pytest.approx(64 / 127)
+    assert not target[:, :, 64 - 21].any(), "what is yet to come"
+
+
+def test_targets_move_with_the_pitch_and_leave_the_range() -> None:
+    table = in_frames((4, 8, 108, 80), (4, 8, 21, 80), (4, 8, 60, 80))
+    higher, lower = (batches.target(table, 0, 20, semitones)[1].any(axis=0).nonzero()[0] for semitones in (3, -3))
+    assert (higher + 21).tolist() == [24, 63]
+    assert (lower + 21).tolist() == [57, 105]
+
+
+def test_notes_struck_again_have_two_onsets_and_the_louder_triangle() -> None:
+    target = batches.target(in_frames((4, 7, 60, 40), (7, 12, 60, 120)), 0, 20)[:, :, 60 - 21]
+    assert np.allclose(target[0, 3:10], [0.5, 1, 0.5, 0.5, 1, 0.5, 0], atol=1e-3)
+    assert target[1, 4:12].all()
+    assert target[3, 4] == pytest.approx(40 / 127)
+    assert target[3, 7] == pytest.approx(120 / 127)
+
+
+def steady(*pitches: float, seconds: float = 3.0) -> Array:
+    return np.sum([tone(pitch, seconds) for pitch in pitches], axis=0, dtype=np.float32)
+
+
+def level_db(sound: Array) -> float:
+    """What the front end takes for 0 dB in the middle of a steady sound."""
+    relative = features.compute(sound)[65, 0].max() * (features.CEILING_DB - features.FLOOR_DB) + features.FLOOR_DB
+    return float(10 * np.log10(features.resolved(sound)[65].max()) - relative)
+
+
+@pytest.mark.parametrize("gain_db", [0.0, -10.0])
+def test_a_clip_laid_over_another_is_what_both_sound_like_together(gain_db: float) -> None:
+    """Two steady sounds, the second so many decibels above the first on the front end's own scale of levels."""
+    first, second = steady(45, 60, 64), steady(71, 79, 90)
+    second *= np.float32(10 ** ((level_db(first) - level_db(second) + gain_db) / 20))
+    together = features.compute(first + second)[40:90]
+    clips = (features.compute(sound)[40:90] for sound in (first, second))
+    laid = batches._over(*clips, gain_db)
+    loud = together > 0.3
+    assert loud.sum() > 1000
+    assert np.abs(laid - together)[loud].max() * (features.CEILING_DB - features.FLOOR_DB) < 0.5
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, piece: notes.Notes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two shards of two short recordings on made-up instruments."""
-    monkeypatch.setattr(data, "RECORDING_S", 8.0)
-    for name, seed in (("train-000", 0), ("validation-000", 1)):
-        data._write_shard(tmp_path / name, _recordings(piece, seed))
-    return tmp_path
+def sines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> data.Shard:
+    """One recording of sines, one at a time, a semitone apart."""
+    pitch = np.arange(50, 66)
+    onset = 0.25 + 0.5 * np.arange(len(pitch))
+    sound = np.zeros(round(8.5 * RATE), np.float32)
+    for start, each in zip(onset, pitch, strict=True):
+        sound[round(start * RATE) :][: RATE // 2] = tone(each, 0.5)
+    data._write_shard(tmp_path / "train-000", iter([(sound, make(onset, onset + 0.5, pitch), ["sine"])]))
+    return data.load(tmp_path / "train-000.npy")
 
 
-def _recordings(piece: notes.Notes, seed: int) -> Iterator[tuple[NDArray[np.float32], notes.Notes, str]]:
-    for number in range(2):
-        generator = np.random.default_rng([seed, number])
-        chosen = arrange.arrange(replace(piece, parts=piece.parts[:2]), 7.0, generator)
-        played = chosen.performance.notes
-        melodic = notes.take(played, np.array([not part.drums for part in played.parts])[played.part])
-        dry = timbres.play(melodic, timbres.draw(generator), 8 * features.RATE, features.RATE, 0.0, generator)
-        yield recording.record(dry, features.RATE, generator), melodic, "made up"
+def test_clips_are_moved_with_their_notes(sines: data.Shard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOVED", 1.0)
+    monkeypatch.setattr(batches, "LAID_OVER", 0.0)
+    batch = batches.draw([sines], 12, 100, default_rng(0))
+    assert batch.sound.shape == (12, features.CHANNELS, 100, features.BINS)
+    assert batch.target.shape == (12, len(nets.OUTPUTS), 100, features.PITCHES)
+    frame = batch.target[:, 1, 4:] * batch.target[:, 1, :-4]  # not near an onset
+    clip, row, pitch = frame.nonzero()
+    strongest = batch.sound[:, 0, 2:-2][clip, row].argmax(axis=1)
+    assert len(clip) > 800
+    assert (np.abs(strongest - (features.BINS_PER_SEMITONE * pitch + 1)) <= 1).mean() > 0.97
+    unmoved = batches.target(sines.notes[0], 0, 340)[1]
+    assert {tuple(each) for each in batch.target[:, 1, 50].nonzero()[1][:, None]} != {tuple(unmoved[50].nonzero()[0])}
 
 
-def test_shards_hold_what_was_recorded(tiny: Path) -> None:
-    shard = data.load(tiny / "train-000.npy")
-    assert shard.first.tolist() == [0, len(shard.sound) // 2, len(shard.sound)]
-    assert shard.kind == ["made up", "made up"]
-    assert shard.sound.dtype == np.uint8
-    assert all(len(table) > 10 for table in shard.notes)
-    batch = batches.draw([shard], 3, 50, np.random.default_rng(0))
-    assert batch.sound.shape == (3, 2, 50, 264)
-    assert batch.target.shape == (3, 3, 50, 88)
+def test_batches_are_drawn_from_the_generator_alone(built: Path) -> None:
+    shards = [data.load(path) for path in sorted(built.glob("train-*.npy"))]
+    first, again, other = (batches.draw(shards, 3, 50, default_rng(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(first.sound, again.sound)
+    assert np.array_equal(first.target, again.target)
+    assert not np.array_equal(first.sound, other.sound)
+    assert first.sound.min() >= 0
+    assert first.sound.max() <= 1
 
 
-@pytest.mark.slow
-def test_training_learns_and_goes_on_where_it_stopped(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recipe, "CLIP_FRAMES", 60)
-    monkeypatch.setattr(recipe, "CLIPS", 2)
-    monkeypatch.setattr(recipe, "SAVE_EVERY", 10)
-    whole = list(recipe.train(tiny, tmp_path / "a", 30, seed=0))
-    assert whole[-1]["loss"] < whole[0]["loss"]
-    assert "f1" in whole[-1]
-    interrupted = recipe.train(tiny, tmp_path / "b", 30, seed=0)
-    next(interrupted)
-    next(interrupted)
-    del interrupted
-    rest = list(recipe.train(tiny, tmp_path / "b", 30, seed=0))
-    assert [line["step"] for line in rest] == [30]
-    first, second = (torch.load(tmp_path / run / "state.pt", weights_only=True) for run in ("a", "b"))
-    assert all(torch.allclose(first["average"][key], second["average"][key], atol=1e-5) for key in first["average"])
+# Training
 
 
-@pytest.fixture(scope="module")
-def network() -> nets.Notes:
+@pytest.fixture
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"CLIP_FRAMES": 40, "CLIPS": 2, "SAVE_EVERY": 6, "NEW_SHARDS_EVERY": 6, "WARM_UP": 3}.items():
+        monkeypatch.setattr(recipe, name, value)
+
+
+def trained(shards: Path, work: Path, steps: int, stop: int = 0, size: nets.Size = SMALL) -> list[dict[str, Any]]:
+    """Train; after `stop` lines the power fails."""
+    lines = recipe.train(shards, work, size, steps, 0, 1)
+    return [next(lines) for _ in range(stop)] if stop else list(lines)
+
+
+def state(work: Path) -> dict[str, Any]:
+    kept = torch.load(work / "state.pt", weights_only=True)
+    return {
+        "step": kept["step"],
+        **kept["network"],
+        **{f"average {key}": each for key, each in kept["average"].items()},
+    }
+
+
+def assert_same(first: Path, second: Path) -> None:
+    one, other = state(first), state(second)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(torch.as_tensor(one[key]), torch.as_tensor(other[key])) for key in one)
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_training_learns_and_goes_on_exactly_where_it_stopped(built: Path, tmp_path: Path) -> None:
+    whole = trained(built, tmp_path / "a", 24)
+    assert [line["step"] for line in whole] == [6, 12, 18, 24]
+    assert whole[-1]["loss"] < 0.9 * whole[0]["loss"]
+    trained(built, tmp_path / "b", 24, stop=2)
+    assert [line["step"] for line in trained(built, tmp_path / "b", 24)] == [18, 24]
+    assert_same(tmp_path / "a", tmp_path / "b")
+    with (tmp_path / "a" / "log.csv").open() as log:
+        assert [float(row["loss"]) for row in csv.DictReader(log)] == [line["loss"] for line in whole]
+    assert trained(built, tmp_path / "a", 24) == []
+    network, step = recipe.trained(tmp_path / "a", SMALL)
+    assert step == 24
+    assert torch.equal(network.head.weight, state(tmp_path / "a")["average head.weight"])
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_asked_for_more_steps_the_learning_rate_falls_once(built: Path, tmp_path: Path) -> None:
+    """From `stable.pt`, also when it is far: as if so many had been asked for from the beginning."""
+    trained(built, tmp_path / "whole", 30)
+    trained(built, tmp_path / "twice", 12)
+    trained(built, tmp_path / "twice", 30, stop=1)
+    trained(built, tmp_path / "twice", 30)
+    assert_same(tmp_path / "whole", tmp_path / "twice")
+
+
+@pytest.mark.usefixtures("_small_steps")
+def test_a_folder_of_another_training_is_refused(built: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="nothing was trained"):
+        recipe.trained(tmp_path, SMALL)
+    trained(built, tmp_path, 2)
+    with pytest.raises(UsageError, match="another network"):
+        trained(built, tmp_path, 20, size=SMALL._replace(width=16))
+
+
+def test_a_loss_is_smallest_where_the_network_is_right() -> None:
+    target = torch.from_numpy(batches.target(in_frames((10, 20, 60, 100)), 0, 40))[None]
+    right, silent = torch.logit(target.clamp(0.01, 0.99)), torch.full(target.shape, -4.0)
+    values = [float(recipe.loss(logits, target)) for logits in (right, silent, -right)]
+    assert values == sorted(values)
+    assert values[0] < 0.5 * values[1]
+
+
+# Network, export
+
+
+@pytest.fixture(scope="module", params=nets.SIZES)
+def network(request: pytest.FixtureRequest) -> nets.Notes:
+    """With statistics as after training, and outputs that spread."""
     torch.manual_seed(0)
-    return nets.Notes().eval()
+    made = nets.Notes(nets.SIZES[request.param]).train()
+    with torch.no_grad():
+        for _ in range(3):
+            made(torch.rand(1, features.CHANNELS, 40, features.BINS))
+        made.eval()
+        made.head.weight *= 2 / made(torch.rand(1, features.CHANNELS, 40, features.BINS)).std()
+    return made
 
 
-def test_an_output_depends_on_no_more_than_it_says(network: nets.Notes) -> None:
-    sound = torch.rand(1, 2, 90, 264)
-    changed = sound.clone()
-    changed[:, :, 45] = 0
+def probabilities(network: nets.Notes, sound: Array) -> Array:
     with torch.inference_mode():
-        moved = (network(sound) - network(changed)).abs().amax(dim=(0, 1, 3)).nonzero()[:, 0]
-    assert int(moved.min()) >= 45 - nets.reach()
-    assert int(moved.max()) <= 45 + nets.reach()
+        seen = torch.from_numpy(np.ascontiguousarray(sound.transpose(1, 0, 2)))[None]
+        return np.asarray(torch.sigmoid(network(seen))[0].permute(1, 0, 2).numpy())
+
+
+def test_an_output_depends_on_as_many_frames_as_it_says(network: nets.Notes) -> None:
+    reach = network.reach()
+    sound = default_rng(0).uniform(0, 1, (2 * reach + 41, features.CHANNELS, features.BINS)).astype(np.float32)
+    changed = sound.copy()
+    changed[reach + 20] = 0
+    differs = np.abs(probabilities(network, sound) - probabilities(network, changed)).max(axis=(1, 2)) > 0
+    assert differs.nonzero()[0].min() >= 20
+    assert differs.nonzero()[0].max() <= 2 * reach + 20
+    assert differs.nonzero()[0].min() <= 20 + reach // 4, "no more than it needs, either"
+
+
+def test_sizes_are_as_small_as_promised() -> None:
+    counts = {name: export.parameters(nets.Notes(size)) for name, size in nets.SIZES.items()}
+    assert counts["notes-small"] <= 30_000
+    assert counts["notes"] <= 500_000
 
 
 def test_the_exported_network_agrees_with_the_class(network: nets.Notes, tmp_path: Path) -> None:
     thresholds = Thresholds(0.4, 0.5, 0.3, 0.2)
-    export.write(
-        tmp_path / "notes-0", network, thresholds, {"about": "a test"}, {"f1": {"value": 0.5, "on": "nothing"}}
-    )
+    figure = {"f1": {"value": 0.5, "on": "nothing"}}
+    export.write(tmp_path / "notes-0", network, thresholds, None, {"about": "a test"}, figure)
     model = infer.load(tmp_path / "notes-0")
     assert isinstance(model, infer.Model)
-    assert model.thresholds == thresholds
-    assert model.reach == nets.reach()
+    assert (model.thresholds, model.reach, model.names) == (thresholds, network.reach(), nets.OUTPUTS)
+    assert (tmp_path / "notes-0" / "model.onnx").stat().st_size < 2.2 * export.parameters(network) + 30_000
     for frames in (3, 64, 301):
-        sound = np.random.default_rng(frames).uniform(0, 1, (frames, 2, 264)).astype(np.float32)
-        with torch.inference_mode():
-            whole = (
-                torch.sigmoid(network(torch.from_numpy(sound.transpose(1, 0, 2))[None]))[0].numpy().transpose(1, 0, 2)
-            )
+        sound = default_rng(frames).uniform(0, 1, (frames, features.CHANNELS, features.BINS)).astype(np.float32)
+        whole = probabilities(network, sound)
+        assert whole.std() > 0.1
         pieces = np.concatenate(list(infer.outputs([sound], model, window=100)))
-        assert np.allclose(pieces, whole, atol=1e-4)
+        assert np.abs(pieces - whole).max() < 0.01
 
 
-def test_the_shipped_onnx_is_the_shipped_weights() -> None:
+def reloaded(folder: Path, size: nets.Size) -> nets.Notes:
     from safetensors.torch import load_file
 
+    prefix = "notes."
+    state = load_file(folder / "weights.safetensors")
+    made = nets.Notes(size).eval()
+    made.load_state_dict({key.removeprefix(prefix): each for key, each in state.items() if key.startswith(prefix)})
+    return made
+
+
+def test_the_weights_are_those_of_the_graph(network: nets.Notes, tmp_path: Path) -> None:
+    export.write(tmp_path, network, Thresholds(0.4, 0.5, 0.3, 0.2), None, {}, {})
+    config = tomllib.loads((tmp_path / "config.toml").read_text())
+    for file, key in (("model.onnx", "sha256"), ("weights.safetensors", "weights_sha256")):
+        assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == config[key]
+    sound = default_rng(0).uniform(0, 1, (30, features.CHANNELS, features.BINS)).astype(np.float32)
+    again = probabilities(reloaded(tmp_path, network.size), sound)
+    assert np.abs(again - probabilities(network, sound)).max() < 0.01
+
+
+def test_the_shipped_graph_is_the_shipped_weights() -> None:
     folder = registry.model("notes").path
-    shipped = nets.Notes().eval()
-    shipped.load_state_dict(load_file(folder / "weights.safetensors"))
+    if "outputs" not in tomllib.loads((folder / "config.toml").read_text()):
+        pytest.skip("the checkpoint here was made for two channels, before these networks")
     model = infer.load(folder)
     assert isinstance(model, infer.Model)
-    sound = np.random.default_rng(0).uniform(0, 1, (80, 2, 264)).astype(np.float32)
-    with torch.inference_mode():
-        whole = torch.sigmoid(shipped(torch.from_numpy(sound.transpose(1, 0, 2))[None]))[0].numpy().transpose(1, 0, 2)
-    assert np.allclose(np.concatenate(list(infer.outputs([sound], model))), whole, atol=1e-4)
+    sound = default_rng(0).uniform(0, 1, (80, features.CHANNELS, features.BINS)).astype(np.float32)
+    whole = probabilities(reloaded(folder, nets.SIZES["notes"]), sound)
+    assert np.abs(np.concatenate(list(infer.outputs([sound], model))) - whole).max() < 0.01
+
+
+# Thresholds, the whole
 
 
 def test_thresholds_are_chosen_by_what_they_find() -> None:
-    truth = notes.make([0.5, 1.0], [0.9, 1.4], [60, 62])
-    frames: NDArray[np.float32] = batches.target(np.array([[0.5, 0.9, 60, 80], [1.0, 1.4, 62, 80]], np.float32), 0, 80)
-    outputs = frames.transpose(1, 0, 2) * 0.42
-    chosen = evaluate.choose([evaluate.Predicted("font", truth, outputs)], recipe.FIRST_GUESS)
+    truth = make([0.5, 1.0], [0.9, 1.4], [60, 62])
+    table = np.array([[0.5, 0.9, 60, 80, 0], [1.0, 1.4, 62, 80, 0]], np.float32)
+    said = [("faint", 0.42 * batches.target(table, 0, 80)), ("none", np.zeros((4, 80, 88), np.float32))]
+    predicted = [
+        evaluate.Predicted(
+            name, "none" if name == "none" else "1", truth, outputs.transpose(1, 0, 2).astype(np.float16)
+        )
+        for name, outputs in said
+    ]
+    assert evaluate.means(evaluate.rows(predicted, Thresholds(0.5, 0.5, 0.3, 0.3)))["mean"]["note_f1"] == 0
+    chosen = evaluate.choose(predicted, finish.FIRST_GUESS)
     assert chosen.onset <= 0.4
-    assert evaluate.measure([evaluate.Predicted("font", truth, outputs)], chosen)["mean"] == 1.0
+    figures = evaluate.means(evaluate.rows(predicted, chosen))
+    assert figures["mean"]["note_offset_f1"] == 1
+    assert figures["none"] == {"false_a_minute": 0}
 
 
-def test_the_corpus_file_is_read_as_it_was_written(tmp_path: Path, piece: notes.Notes) -> None:
-    works = [corpus.Work("lieder/a", "train", piece), corpus.Work("pop909/1", "validation", piece)]
-    corpus._save(tmp_path / "corpus.npz", works)
-    again = corpus.read(tmp_path, tmp_path / "corpus.npz")
-    assert [work.name for work in again] == ["lieder/a", "pop909/1"]
-    assert np.allclose(again[1].notes.onset, piece.onset, atol=1e-5)
-    assert [part.drums for part in again[0].notes.parts] == [False, False, True]
+def test_a_recipe_asks_for_its_sources(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--data"):
+        next(recipes.run(recipes.plan("notes"), tmp_path, tmp_path / "mine-1", []))
+    assert recipes.plan("notes", steps=5).steps == 5
+    assert recipes.plan("notes", quick=True).alone
 
 
-def test_real_notes_are_moved_to_their_pitch(tmp_path: Path) -> None:
-    import soundfile
-
-    folder = tmp_path / "real" / "notes" / "horn"
-    folder.mkdir(parents=True)
-    time = np.arange(features.RATE) / features.RATE
-    soundfile.write(folder / "A4.flac", np.sin(2 * np.pi * 440 * time), features.RATE)
-    with (tmp_path / "real" / "index.csv").open("w", newline="") as index:
-        csv.writer(index).writerows([["file", "midi_pitch"], ["notes/horn/A4.flac", "69"]])
-    wanted = notes.make([0.25, 0.5], [0.75, 0.8], [71, 90])
-    assert timbres.reachable(wanted, folder, features.RATE).tolist() == [True, False]
-    near = notes.take(wanted, np.array([0]))
-    sound = timbres.play_real(near, folder, features.RATE, features.RATE, 0.0, np.random.default_rng(0))
-    spectrum = np.abs(np.fft.rfft(sound))
-    assert spectrum.argmax() == pytest.approx(440 * 2 ** (2 / 12), abs=3)
-    shutil.rmtree(folder)
+@pytest.mark.usefixtures("_small_steps")
+def test_the_quick_recipe_makes_a_checkpoint_that_transcribe_uses(
+    sources: data.Sources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shell: Shell,
+) -> None:
+    """From the command line to a MIDI file, with a network that has hardly learnt, but a timbre branch, too."""
+    short_sets(monkeypatch)
+    monkeypatch.setattr(evaluate, "GRID", (("note_f1", {"onset": (0.2, 0.4), "frame": (0.3,)}),))
+    plan = recipes.Plan("notes-small", {"validation": 1, "train": 1}, 8, 3, alone=True)
+    monkeypatch.setattr(recipes, "QUICK", plan)
+    out = tmp_path / "mine-1"
+    command = [
+        "clefkit",
+        "train",
+        "notes",
+        "--quick",
+        "--work",
+        str(tmp_path / "work"),
+        "--out",
+        str(out),
+        "--seed",
+        "3",
+    ]
+    monkeypatch.setattr("sys.argv", [*command, "--soundfont", str(sources.fonts[0])])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["step"] for line in lines if "step" in line] == [6, 8]
+    assert lines[-2]["timbre"]["step"] == 3
+    assert set(evaluate.FIGURES) == set(lines[-1]["validation"])
+    names = {"model.onnx", "timbre.onnx", "weights.safetensors", "config.toml", "card.md", "curve.png"}
+    assert {path.name for path in out.iterdir()} == names
+    config, card = tomllib.loads((out / "config.toml").read_text()), (out / "card.md").read_text()
+    assert config["parameters"] == export.parameters(nets.Notes(nets.SIZES["notes-small"]))
+    assert "OpenScore" not in card + config["data"], "nothing was learnt from scores"
+    assert "clefkit train notes-small" in card
+    assert "--quick --soundfont general" in card
+    soundfile.write(tmp_path / "a.wav", tone(69, 1.0), RATE)
+    ran = shell(f"clefkit transcribe --model {out} a.wav")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "a.notes.mid\n"
+    found = transcribe.notes(tone(69, 1.0), RATE, str(out))
+    assert len(found) == len(notes.read(tmp_path / "a.notes.mid"))

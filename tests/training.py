@@ -65,11 +65,11 @@ def single_notes(folder: Path, *rows: tuple[str, bool, float, Array]) -> Path:
 
 
 def rises(sound: Array, onset_s: float, part: float = 0.1) -> float:
-    """When the level near an onset reaches a part of the highest it has in the 150 ms after it; seconds."""
+    """When the level near an onset reaches a part of the way from what it was to the highest 150 ms after; seconds."""
     level = np.sqrt(np.convolve(sound.astype(np.float64) ** 2, np.ones(110) / 110, "same"))
     first, at = max(0, round((onset_s - 0.1) * RATE)), round(onset_s * RATE)
-    highest = level[at : at + round(0.15 * RATE)].max()
-    return float((first + np.argmax(level[first:] > part * highest)) / RATE)
+    before, highest = np.median(level[first : first + RATE // 20]), level[at : at + round(0.15 * RATE)].max()
+    return float((first + np.argmax(level[first:] > before + part * (highest - before))) / RATE)
 
 
 def sounding_pitch(sound: Array, near: float) -> float:

@@ -81,9 +81,10 @@ class Context(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(features.CHANNELS * features.BINS // BAND, 32)
-        self.around = nn.Conv2d(32, 32, (2 * CONTEXT_REACH + 1, 1), padding=(CONTEXT_REACH, 0))
-        self.spread = nn.Conv2d(32, width, 1)
+        few = min(32, width)
+        self.squeeze = nn.Linear(features.CHANNELS * features.BINS // BAND, few)
+        self.around = nn.Conv2d(few, few, (2 * CONTEXT_REACH + 1, 1), padding=(CONTEXT_REACH, 0))
+        self.spread = nn.Conv2d(few, width, 1)
         self.relu = nn.ReLU()
 
     def forward(self, sound: Tensor) -> Tensor:
