@@ -161,7 +161,7 @@ def accuracy(system: System, folder: Path, files: Sequence[Row], given: bool) ->
 
 
 def cost(system: System, folder: Path, files: Sequence[Row]) -> Iterator[Row]:
-    """CPU time and peak memory of whole processes with one thread; of three runs on the shorter file the best counts."""
+    """CPU time and peak memory of whole processes with one thread; on the shorter file the best of three."""
     music = [folder / row["file"] for row in files if row["instruments"] and not row["cents"]]
     with tempfile.TemporaryDirectory(prefix="clefkit-") as name:
         for seconds in LENGTHS_S:
