@@ -161,17 +161,14 @@ def accuracy(system: System, folder: Path, files: Sequence[Row], given: bool) ->
 
 
 def cost(system: System, folder: Path, files: Sequence[Row]) -> Iterator[Row]:
-    """CPU time and peak memory of whole processes on one core; the shorter file three times, the best counts."""
+    """CPU time and peak memory of whole processes with one thread; on the shorter file the best of three."""
     music = [folder / row["file"] for row in files if row["instruments"] and not row["cents"]]
     with tempfile.TemporaryDirectory(prefix="clefkit-") as name:
         for seconds in LENGTHS_S:
             path = Path(name) / f"{seconds}.wav"
             audio.write(path, Audio(_medley(music, seconds), RATE))
-            runs = [_watched(*system.command(path, Path(name))) for _ in range(3 if seconds < 60 else 1)]
-            cpu_s, peak_kb = min(runs)
+            cpu_s, peak_kb = min(_watched(system, path) for _ in range(3 if seconds < 60 else 1))
             yield {"seconds": seconds, "cpu_s": cpu_s, "cpu_s_per_s": cpu_s / seconds, "peak_mb": peak_kb / 1024}
-            for left in Path(name).glob("*notes*"):
-                left.unlink()
 
 
 def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
@@ -186,11 +183,13 @@ def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
     return whole
 
 
-def _watched(command: list[str], told: str) -> tuple[float, float]:
-    """CPU seconds and peak kilobytes."""
+def _watched(system: System, path: Path) -> tuple[float, float]:
+    """CPU seconds and peak kilobytes, with nothing left of a run before."""
     alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")}
-    watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
-    printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as out:
+        command, told = system.command(path, Path(out))
+        watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
+        printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
     cpu_s, peak_kb = map(float, printed.split())
     return cpu_s, peak_kb
 
