@@ -120,8 +120,9 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
         "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
         "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,
     }
-    if sources.samples:
-        (out / "credits.md").write_text(CREDITS + gather.credits(sources.samples / "index.csv"), encoding="utf-8")
+    recorded = gather.credits(sources.samples / "index.csv") if sources.samples else ""
+    if recorded:
+        (out / "credits.md").write_text(CREDITS + recorded, encoding="utf-8")
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 

@@ -152,9 +152,14 @@ def write_index(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def credits(index: Path) -> str:  # noqa: A001 (nobody calls the builtin in a library)
-    """Who recorded what under which licence, as a Markdown table for a model card; one line a source and licence."""
+    """Who recorded what under which licence, as a Markdown table for a model card; one line a source and licence.
+
+    "" for recordings of one's own, whose index names no source.
+    """
     with index.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row.get("source")]
+    if not rows:
+        return ""
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["source"], row["commit"], row["attribution"], row["licence"]), []).append(row)
