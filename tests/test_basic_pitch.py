@@ -121,7 +121,7 @@ def test_the_package_is_not_imported(package: Path) -> None:
 
 def test_without_the_package_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(MissingError, match="not installed.*pip install --no-deps basic-pitch"):
+    with pytest.raises(MissingError, match=r"not installed.*pip install --no-deps basic-pitch"):
         basic_pitch.load()
 
 
