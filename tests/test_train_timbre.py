@@ -61,11 +61,13 @@ def test_a_note_is_seen_at_its_partials(pitch: int) -> None:
     assert long[[1, 3, 4, 5, 6]].max() * RANGE_DB < -40
     assert between[[0, 3, 4, 5]].max() * RANGE_DB < -30
     assert view.present[0].all()
-    assert view.spectrum[0, 0].max() < view.spectrum[0, 2].max() - 0.05, "the attack is coming, a frame before the onset"
+    assert view.spectrum[0, 0].max() < view.spectrum[0, 2].max() - 0.05, (
+        "the attack is coming, a frame before the onset"
+    )
 
 
 def test_what_a_note_is_beside_others_is_told() -> None:
-    """An octave above sounds at the second partial as its first, at the fourth as its second, at the sixth as a third."""
+    """An octave above sounds at the second partial as its first, at the fourth as its second, and so on."""
     shared = seen(partials(60, {1: 0.0}), 60, (72,)).aside[0, : len(timbre.PARTIALS)]
     assert np.allclose(shared[[0, 1, 2, 3, 4, 5]], [0, 1, 0, 1 / 2, 0, 1 / 3])
     assert not seen(partials(60, {1: 0.0}), 60).aside[0, : len(timbre.PARTIALS)].any()
