@@ -12,7 +12,7 @@ its defaults; without TensorFlow it takes its ONNX file:
 
 Measures are those of `clefkit score`, means over files; a note is right within 50 ms and 50 cents of its own pitch.
 Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
-Cost is that of whole processes on one core: a file of 24 s, and one of 30 minutes, both made of the set's recordings.
+Cost is that of whole processes with one thread, on 24 s and on 30 minutes, both made of the set's recordings.
 """
 
 from __future__ import annotations
@@ -38,10 +38,14 @@ NUMBERED = (*TRACKS, "number_right")
 LENGTHS_S = (24, 1800)
 RATE = 44_100
 
-# runs in the peer's environment: which knows nothing of ours
+# runs in the peer's environment, which knows nothing of ours; with one thread, as ours does
 PEER = """
-import contextlib, json, logging, sys
+import contextlib, functools, json, logging, sys
 logging.disable(logging.CRITICAL)
+import onnxruntime
+alone = onnxruntime.SessionOptions()
+alone.intra_op_num_threads = 1
+onnxruntime.InferenceSession = functools.partial(onnxruntime.InferenceSession, sess_options=alone)
 from basic_pitch.inference import Model, predict
 from basic_pitch import ICASSP_2022_MODEL_PATH
 model = Model(ICASSP_2022_MODEL_PATH)
@@ -56,8 +60,7 @@ with open(sys.argv[1], "w") as out:
 
 # in a small process of its own: what a child uses is counted from the size of its parent on
 WATCH = """
-import json, os, resource, subprocess, sys
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import json, resource, subprocess, sys
 subprocess.run(json.loads(sys.argv[1]), input=sys.argv[2].encode(), check=True, stdout=subprocess.DEVNULL,
                stderr=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -91,17 +94,18 @@ def main() -> None:
     systems = [ours(name) for name in asked.model]
     systems += [peer(asked.basic_pitch)] if asked.basic_pitch else []
     files = json.loads((asked.set / "manifest.json").read_text(encoding="utf-8"))["files"]
-    results = {
-        system.name: {
-            "files": accuracy(system, asked.set, files, given=False),
-            "given": accuracy(system, asked.set, files, given=True) if asked.given else [],
-            "cost": [] if asked.no_cost else list(cost(system, asked.set, files)),
-        }
-        for system in systems
-    }
+    results: dict[str, Any] = {}
+    for system in systems:
+        found = accuracy(system, asked.set, files, given=False)
+        told = accuracy(system, asked.set, files, given=True) if asked.given else []
+        report(system.name, found, told)
+        results[system.name] = {"files": found, "given": told, "cost": []}
+    for system in [] if asked.no_cost else systems:
+        for row in cost(system, asked.set, files):
+            report_cost(system.name, row)
+            results[system.name]["cost"].append(row)
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    report(results)
 
 
 def ours(model: str) -> System:
@@ -157,17 +161,14 @@ def accuracy(system: System, folder: Path, files: Sequence[Row], given: bool) ->
 
 
 def cost(system: System, folder: Path, files: Sequence[Row]) -> Iterator[Row]:
-    """CPU time and peak memory of whole processes on one core; the shorter file three times, the best counts."""
+    """CPU time and peak memory of whole processes with one thread; on the shorter file the best of three."""
     music = [folder / row["file"] for row in files if row["instruments"] and not row["cents"]]
     with tempfile.TemporaryDirectory(prefix="clefkit-") as name:
         for seconds in LENGTHS_S:
             path = Path(name) / f"{seconds}.wav"
             audio.write(path, Audio(_medley(music, seconds), RATE))
-            runs = [_watched(*system.command(path, Path(name))) for _ in range(3 if seconds < 60 else 1)]
-            cpu_s, peak_kb = min(runs)
+            cpu_s, peak_kb = min(_watched(system, path) for _ in range(3 if seconds < 60 else 1))
             yield {"seconds": seconds, "cpu_s": cpu_s, "cpu_s_per_s": cpu_s / seconds, "peak_mb": peak_kb / 1024}
-            for left in Path(name).glob("*notes*"):
-                left.unlink()
 
 
 def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
@@ -182,40 +183,41 @@ def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
     return whole
 
 
-def _watched(command: list[str], told: str) -> tuple[float, float]:
-    """CPU seconds and peak kilobytes."""
+def _watched(system: System, path: Path) -> tuple[float, float]:
+    """CPU seconds and peak kilobytes, with nothing left of a run before."""
     alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")}
-    watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
-    printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as out:
+        command, told = system.command(path, Path(out))
+        watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
+        printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
     cpu_s, peak_kb = map(float, printed.split())
     return cpu_s, peak_kb
 
 
-def report(results: dict[str, Any]) -> None:
-    for name, result in results.items():
-        rows = [row for row in result["files"] if row["count"]]
-        for cents in sorted({row["cents"] for row in rows}, key=abs):
-            print(f"\n{name}, {cents:+d} cents" if cents else f"\n{name}")
-            table([row for row in rows if row["cents"] == cents], FIGURES)
-        print(f"\n{name}, by where it was recorded")
-        plain = [row for row in rows if not row["cents"]]
-        for preset in sorted({row["preset"] for row in plain}):
-            line(preset or "dry", [row for row in plain if row["preset"] == preset], FIGURES)
-        if any(row["est_tracks"] > 1 for row in rows):
-            print(f"\n{name}, tracks, number not told")
-            table([row | {"number_right": float(row["est_tracks"] == row["ref_tracks"])} for row in plain], NUMBERED)
-        if result["given"]:
-            print(f"\n{name}, tracks, number told")
-            table([row for row in result["given"] if not row["cents"]], TRACKS)
-        print(f"\n{name}, no notes in it\tnotes a minute")
-        for row in result["files"]:
-            if not row["count"]:
-                print(f"{row['file']}\t{row['est_notes'] * 60 / row['seconds']:.1f}")
-        for row in result["cost"]:
-            print(
-                f"{name}, {row['seconds']} s: {row['cpu_s']:.2f} CPU s, {row['cpu_s_per_s']:.4f} a second,"
-                f" peak {row['peak_mb']:.0f} MiB"
-            )
+def report(name: str, files: Sequence[Row], told: Sequence[Row]) -> None:
+    rows = [row for row in files if row["count"]]
+    for cents in sorted({row["cents"] for row in rows}, key=abs):
+        print(f"\n{name}, {cents:+d} cents" if cents else f"\n{name}")
+        table([row for row in rows if row["cents"] == cents], FIGURES)
+    print(f"\n{name}, by where it was recorded")
+    plain = [row for row in rows if not row["cents"]]
+    for preset in sorted({row["preset"] for row in plain}):
+        line(preset or "dry", [row for row in plain if row["preset"] == preset], FIGURES)
+    if any(row["est_tracks"] > 1 for row in rows):
+        print(f"\n{name}, tracks, number not told")
+        table([row | {"number_right": float(row["est_tracks"] == row["ref_tracks"])} for row in plain], NUMBERED)
+    if told:
+        print(f"\n{name}, tracks, number told")
+        table([row for row in told if not row["cents"]], TRACKS)
+    print(f"\n{name}, no notes in it\tnotes a minute")
+    for row in files:
+        if not row["count"]:
+            print(f"{row['file']}\t{row['est_notes'] * 60 / row['seconds']:.1f}", flush=True)
+
+
+def report_cost(name: str, row: Row) -> None:
+    each = f"{row['cpu_s']:.2f} CPU s, {row['cpu_s_per_s']:.4f} a second, peak {row['peak_mb']:.0f} MiB"
+    print(f"{name}, {row['seconds']} s: {each}", flush=True)
 
 
 def table(rows: Sequence[Row], figures: Sequence[str]) -> None:

@@ -4,10 +4,12 @@ Log-frequency energy at three bins a semitone, the middle one on the pitch, from
 piano, and an octave of overtones), every 512 samples at 22,050 Hz (43 frames a second). Four channels: long windows
 (8192, 4096, 2048 samples by register), which tell neighbouring pitches apart; 2048 samples everywhere, which tell when
 a note begins; and 1024 samples, centred 128 samples before and after the frame, which tell two notes in quick
-succession from one. Frame `t` is centred on sample `512 t`. Values are decibels relative to a sliding level: the
-geometric mean of the mean and the largest energy of a frame within three seconds on both sides, so that a quiet
-recording and a loud one look the same, and a threshold means the same at every moment of a long file. They are given as
-0 (68 dB below the level, or less) to 1 (12 dB above it, or more).
+succession from one.
+
+Frame `t` is centred on sample `512 t`. Values are decibels relative to a sliding level: the geometric mean of the mean
+and the largest energy of a frame within three seconds on both sides, so that a quiet recording and a loud one look the
+same, and a threshold means the same at every moment of a long file. They are given as 0 (68 dB below the level, or
+less) to 1 (12 dB above it, or more).
 
 The sound is worked on in chunks at fixed places, so the way it was cut into blocks on arrival changes nothing. After
 constant-Q transforms (Brown 1991, "Calculation of a constant Q spectral transform"), with filter banks on FFTs.

@@ -79,8 +79,7 @@ def read(path: Path) -> Performance:
     """Read a MIDI file of type 0 or 1.
 
     returns: notes in seconds, and controllers (bends in semitones, by the bend range the file sets)
-    raises: InputError when it is not a MIDI file, is damaged or of type 2, or is past 64 MiB, two million notes or two
-        hours
+    raises: InputError when it is not a MIDI file, is damaged or of type 2, or past 64 MiB, two million notes or a day
     """
     return performance(*load(path))
 

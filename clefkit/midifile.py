@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clefkit.errors import InputError
 from clefkit.notes import MOST_NOTES
 
-LONGEST_S = 2 * 3600
+LONGEST_S = 24 * 3600  # recordings may be transcribed that are longer than anything that is played
 FIRST_TEMPO = 500_000  # microseconds a quarter, until a file says otherwise
 DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 META, NAME, PORT, END, TEMPO, METER, KEY = 0xFF, 0x03, 0x21, 0x2F, 0x51, 0x58, 0x59
@@ -61,7 +61,7 @@ class Clock(NamedTuple):
 def parse(data: bytes) -> tuple[list[Track], Clock]:
     """Tracks and tempo map of a file of type 0 or 1.
 
-    raises: InputError when it is not a MIDI file, is damaged or of type 2, or is past two million notes or two hours
+    raises: InputError when it is not a MIDI file, is damaged or of type 2, or is past two million notes or a day
     """
     try:
         division, tracks = _tracks(data)
@@ -216,7 +216,7 @@ def _decoded(text: bytes) -> str:
 
 
 def _clock(division: int, tracks: list[Track]) -> Clock:
-    """Raises InputError when the file lasts longer than two hours."""
+    """Raises InputError when the file lasts longer than a day."""
     changes = sorted((change for track in tracks for change in track.tempos), key=lambda change: change[0])
     scale, first = division * 1_000_000, FIRST_TEMPO
     if division < 0:

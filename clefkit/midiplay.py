@@ -21,6 +21,7 @@ from clefkit.notes import Beat, Control, Performance
 TICKS_PER_QUARTER = 9600
 SLOWEST = 2**24 - 1  # microseconds a quarter, in three bytes
 WIDEST_BEND = 96
+USUAL_BEND = 2  # semitones: what instruments take that don't listen to the range a file sets
 MICRO = 1_000_000
 ORDER = {"off": 0, "bend": 1, "control": 1, "on": 2}
 
@@ -126,12 +127,12 @@ def _note_rows(
 
 
 def _control_rows(channel: int, controls: list[tuple[int, Control]]) -> list[tuple[int, int, bytes]]:
-    """Controllers as they are; bends in the range that the widest of them needs, which is set first."""
+    """Controllers as they are; bends in a range that is set first: the usual one, or what the widest of them needs."""
     widest = max((abs(control.value) for _, control in controls if control.kind == "bend"), default=0.0)
     if widest > WIDEST_BEND:
         raise InputError(f"a part bends by {widest:g} semitones, more than MIDI can say")
     rows = []
-    reach = math.ceil(widest)
+    reach = max(math.ceil(widest), USUAL_BEND) if widest else 0
     if reach:
         for number, value in ((101, 0), (100, 0), (6, reach), (38, 0)):
             rows.append((0, ORDER["control"], bytes([0xB0 | channel, number, value])))

@@ -114,11 +114,11 @@ def model(name: str) -> Asset:
 def own_model(folder: Path) -> Asset:
     """A checkpoint in any folder. Its hash is that of its config.toml and model.onnx: who has one changes both.
 
-    raises: InputError when the folder holds none, or the file is not what its config says
+    raises: UsageError when the folder holds none; InputError when its files are not what they should be
     """
     missing = [name for name in ("config.toml", "model.onnx") if not (folder / name).is_file()]
     if missing:
-        raise InputError(f"model {folder}: no {missing[0]} there")
+        raise UsageError(f"no model {str(folder)!r}: there is no {missing[0]}")
     if (folder / "model.onnx").stat().st_size > MOST_MODEL_BYTES:
         raise InputError(f"model {folder}: model.onnx is larger than {MOST_MODEL_BYTES // 2**20} MiB")
     digest = record.sha256(folder / "model.onnx")
@@ -139,7 +139,7 @@ def package(name: str) -> Asset:
         path = Path(folder) / place
         if path.is_file():
             return Asset("package", name, path, record.sha256(path))
-    raise MissingError(f"{name} is not installed: {command}")
+    raise MissingError(f"{name} is not installed; without what else it asks for: {command}")
 
 
 def config(folder: Path) -> dict[str, Any]:

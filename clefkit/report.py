@@ -82,10 +82,11 @@ class Reporter:
         """Lines of coloured pieces, on stderr."""
         from rich.text import Text
 
-        console = self.progress.console if self.progress else _console()
-        for line in lines:
-            pieces = ((_shown(text), style) for text, style in line)
-            console.print(Text.assemble(*pieces), soft_wrap=True, highlight=False)
+        if lines:
+            console = self.progress.console if self.progress else _console()
+            texts = [Text.assemble(*((_shown(text), style) for text, style in line)) for line in lines]
+            # at once: a progress bar is drawn again after each print
+            console.print(Text("\n").join(texts), soft_wrap=True, highlight=False)
 
 
 def canvas() -> Canvas:

@@ -24,7 +24,7 @@ from clefkit import engine, report, work, writing
 from clefkit.arrivals import Arrivals
 from clefkit.errors import ClefkitError, UsageError
 from clefkit.verdict import Judge, Verdict
-from clefkit.work import Item, Job, Outcome
+from clefkit.work import Drawing, Item, Job, Outcome
 
 Paths = Annotated[
     list[str] | None,
@@ -114,7 +114,8 @@ def run(stage: str, paths: list[str] | None, common: Common, *, drawn_by: str = 
     drawn_by: a submodule of clefkit whose `draw` shows each file on stderr
     """
     out, out_is_file = _target(paths, common)
-    drawing = (drawn_by, *report.canvas()) if drawn_by else None
+    canvas = report.canvas() if drawn_by else None
+    drawing = Drawing(drawn_by, canvas.columns, canvas.coloured) if canvas else None
     job = Job(stage, options, common.seed, out, out_is_file, common.force, common.verbose, drawing)
     _write(work.make, job, paths, common)
 

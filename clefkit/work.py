@@ -26,6 +26,14 @@ CREATING_STAGES = ("augment.roomfile",)
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 
 
+class Drawing(NamedTuple):
+    """How printed files are drawn: by the function `draw` of a submodule of clefkit, with colours or not."""
+
+    by: str
+    columns: int
+    coloured: bool
+
+
 @dataclass(frozen=True)
 class Job:
     """A stage with its options, the same for every input.
@@ -33,7 +41,7 @@ class Job:
     stage: the name of a submodule of clefkit
     options: plain data and registry.Asset; keyword arguments of the stage's function
     out: a folder, or a file when there is a single input; None is the input's own folder
-    drawing: what draws a printed file, and on what: a submodule of clefkit with a function `draw`, columns, coloured
+    drawing: None is none
     """
 
     stage: str
@@ -43,7 +51,7 @@ class Job:
     out_is_file: bool = False
     force: bool = False
     verbose: bool = False
-    drawing: tuple[str, int, bool] | None = None
+    drawing: Drawing | None = None
 
 
 @dataclass
@@ -139,8 +147,8 @@ def _make(job: Job, path: Path, *, outcome: Outcome) -> None:
         written = writing.write(placed, recipe, job.force)
         outcome.files.append((str(written.path), written.record))
         if job.drawing:
-            name, columns, coloured = job.drawing
-            outcome.drawings += importlib.import_module(f"clefkit.{name}").draw(written.path, columns, coloured)
+            by, columns, coloured = job.drawing
+            outcome.drawings += importlib.import_module(f"clefkit.{by}").draw(written.path, columns, coloured)
         if written.note:
             outcome.notes.append(written.note)
         outcome.notes += [fault for fault in written.record.get("faults", []) if fault not in outcome.notes]

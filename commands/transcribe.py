@@ -18,9 +18,7 @@ def transcribe(
     common: stream.Common,
     model: Annotated[
         str,
-        typer.Option(
-            metavar="NAME|FOLDER", help="A checkpoint by name or folder, or basic-pitch. No number: highest version."
-        ),
+        typer.Option(metavar="NAME|PATH", help="A checkpoint: its name, its folder (with a slash), or basic-pitch."),
     ] = "notes",
     threshold: Annotated[
         float, typer.Option(min=0, max=1, metavar="X", help="How sure to be: less finds more notes, more finds fewer.")
@@ -32,8 +30,8 @@ def transcribe(
         str, typer.Option(metavar="LOW:HIGH", help="Leave out notes outside, as names or MIDI numbers.")
     ] = "A0:C8",
     instruments: Annotated[
-        str, typer.Option(metavar="K|auto", help="One track for each of so many instruments.", hidden=True)
-    ] = "1",
+        str, typer.Option(metavar="K|auto", help="How many tracks: one for each timbre that is heard, or K.")
+    ] = "auto",
     bends: Annotated[bool, typer.Option("--bends", help="Pitch bends: vibrato, glides, the tuning.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Also x.notes.jsonl: notes with confidences.")] = False,
     activations: Annotated[
@@ -42,15 +40,18 @@ def transcribe(
     plot: Annotated[bool, typer.Option("--plot", help="Also x.plot.png: the notes over the spectrogram.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Draw the piano roll on the terminal (stderr).")] = False,
 ) -> None:
-    """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid).
+    """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid), one track a timbre.
+
+    Which instruments play, and how many, needs not be known: notes that sound alike share a track. --instruments 1
+    puts all in one track, --instruments 3 finds three.
 
     Reads WAV, FLAC, OGG and MP3; m4a and video when the program ffmpeg is installed.
 
-    --threshold .5 is the balance that the checkpoint was tuned to: as many false notes as missed ones. Take .3 when
-    missing a note is worse than a false one, .7 when a false one is worse. It moves the thresholds that notes begin at.
+    --threshold .5 is what the checkpoint was tuned to: the best F-measure on its validation set. Take .3 when missing
+    a note is worse than hearing a false one, .7 when a false one is worse. All thresholds that notes begin at move.
 
-    --bends are pitch bends of at most the range that the file sets (RPN 0). They follow a note that sounds alone;
-    where several sound together they hold the tuning, because a bend moves all notes of a channel.
+    --bends follow a note that sounds alone; where several sound together they hold the tuning, because a bend moves
+    all notes of a channel. They reach two semitones, or as far as the file sets (RPN 0).
 
     Pages of a plot have five minutes each: x.plot-1.png, x.plot-2.png. In x.activations.npz are onset, frame and
     (if the checkpoint has it) offset, each (frames, 88) from A0 to C8, 0 to 1, and times_s.

@@ -215,6 +215,15 @@ def test_timidity_plays_when_it_is_asked_to() -> None:
 
 
 @freepats
+def test_a_patch_sounds_the_same_in_every_run_however_often_a_key_is_struck() -> None:
+    keys = [55, 60, 62, 63, 65, 67, 68, 70, 71, 72, 74, 75, 77, 79, 80, 81, 82]
+    onset = 0.3 + 0.35 * np.arange(81)
+    asked = make(onset, onset + 0.2, np.random.default_rng(0).choice(keys, 81))
+    first = timidity.play(asked, 25, 6)[0]
+    assert all(np.array_equal(timidity.play(asked, 25, 6)[0], first) for _ in range(5))
+
+
+@freepats
 def test_a_patch_that_is_out_of_tune_is_corrected() -> None:
     asked = make([0.1], [2.1], [69])
     plain, sharper = (timidity.play(asked, 71, cents)[0] for cents in (0, -40))

@@ -165,6 +165,11 @@ def test_a_frame_output_that_rises_and_stays_begins_a_note_when_it_may() -> None
     found = decoded(outputs, PLAIN._replace(legato=0.8))
     assert in_frames(found.onset).tolist() == pytest.approx([19.5])
     assert in_frames(found.offset).tolist() == pytest.approx([50.0], abs=0.01)
+    for begun in range(250, 270):  # around the end of a block
+        late = silence(400)
+        late[begun:, FRAME, 60 - features.LOWEST_PITCH] = np.minimum(np.arange(400 - begun) * 0.12, 0.9)
+        found = decoded(late, PLAIN._replace(legato=0.8))
+        assert in_frames(found.onset).tolist() == pytest.approx([begun + 3.5])  # .36 is low, .48 no more
     outputs[23:, FRAME] = 0  # too short
     assert len(decoded(outputs, PLAIN._replace(legato=0.8))) == 0
 

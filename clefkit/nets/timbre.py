@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from clefkit.transcribe import timbre
 
-WIDTH = 64
-POINT = 24  # dimensions
+WIDTH = 96
+POINT = 32  # dimensions
 
 
 class Timbre(nn.Module):

@@ -25,6 +25,7 @@ CURVE_DB = 5.0
 MOVED = 0.5  # of the clips, by up to
 FARTHEST = 5  # semitones
 LAID_OVER = 0.2
+EMPTY = 0.1  # of the clips are from recordings without notes: speech, drums, noise
 RANGE_DB = features.CEILING_DB - features.FLOOR_DB
 
 
@@ -49,7 +50,9 @@ def draw(shards: Sequence[Shard], size: int, frames: int, generator: Generator) 
 
 def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[Array, Array]:
     shard = shards[int(generator.integers(len(shards)))]
-    number = int(generator.integers(len(shard.timbres)))
+    empty = generator.random() < EMPTY
+    numbers = [number for number, names in enumerate(shard.timbres) if bool(names) != empty] or [0]
+    number = numbers[int(generator.integers(len(numbers)))]
     first, end = int(shard.first[number]), int(shard.first[number + 1])
     start = int(generator.integers(0, end - first - frames + 1))
     sound = features.restored(shard.sound[first + start : first + start + frames].transpose(1, 0, 2))

@@ -67,7 +67,7 @@ SCORES = """\
 | speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
 """
 SAMPLES = """\
-| real single notes and noises of the repositories in `clefkit/train/samples.toml` | CC0, CC BY, MIT: see there |
+| real single notes and noises (`clefkit/train/samples.toml`) | CC0, public domain, CC BY: named below |
 """
 
 TRACKS = """
@@ -111,7 +111,7 @@ def about(known: Known) -> dict[str, Any]:
 def _sources(manifest: dict[str, Any]) -> str:
     scores = "OpenScore (CC0), Chopin first editions (CC BY 4.0), POP909 (MIT), real single notes (CC0, public domain)"
     parts = [f"{scores}, speech (CC BY 4.0)"] if manifest["corpus_sha256"] else ["exercises"]
-    parts += ["gathered single notes (CC0, CC BY, MIT)"] if manifest["samples_sha256"] else []
+    parts += ["gathered single notes (CC0, CC BY)"] if manifest["samples_sha256"] else []
     return ", ".join([*parts, f"own synthesis and the soundfonts {' and '.join(manifest['fonts'])}"])
 
 

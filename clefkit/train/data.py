@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from clefkit import features
 from clefkit.notes import Notes, make
 from clefkit.record import sha256
-from clefkit.train import arrange, corpus, exercises, heard, players, recording, sampler
+from clefkit.train import arrange, corpus, exercises, gather, heard, players, recording, sampler
 
 Array = NDArray[np.float32]
 
@@ -40,6 +40,7 @@ EXERCISES = 0.12
 EMPTY = 0.05  # recordings without notes
 NOISY = 0.12  # with noises that are no notes: drums, taps, breaths
 SET_NUMBER = {"train": 0, "validation": 1}
+CREDITS = "\n## Who recorded the single notes\n\n"
 COLUMNS = ("onset", "offset", "pitch", "velocity", "part")
 
 
@@ -119,6 +120,8 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
         "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
         "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,
     }
+    if sources.samples:
+        (out / "credits.md").write_text(CREDITS + gather.credits(sources.samples / "index.csv"), encoding="utf-8")
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 
 

@@ -80,7 +80,9 @@ def finish(work: Path, folder: Path, size: Size) -> dict[str, Any]:
         }
     }
     export.write(folder, network, thresholds, pair, card.about(known), measured)
-    (folder / "card.md").write_text(card.text(known), encoding="utf-8")
+    recorded = work / "shards" / "credits.md"
+    named = recorded.read_text(encoding="utf-8") if recorded.is_file() else ""
+    (folder / "card.md").write_text(card.text(known) + named, encoding="utf-8")
     card.curve(work / "log.csv", folder / "curve.png")
     return {"validation": figures["mean"], **({"tracks": separated} if separated else {})}
 

@@ -239,10 +239,10 @@ def _instrument(clone: Path, out: Path, entry: Entry) -> tuple[list[dict[str, st
 
 def _row(entry: Entry, match: re.Match[str], note: Note, digest: str) -> dict[str, str]:
     folder = "noise" if entry.family == "noise" else entry.name
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", match[0].rsplit(".", 1)[0].replace("#", "s")).strip("_").lower()
+    stem = re.sub(r"[^a-z0-9]+", "_", match[0].rsplit(".", 1)[0].replace("#", "s").lower()).strip("_")
     dynamic = match.groupdict().get("dynamic") or ""
     return {
-        "file": f"{folder}/{stem}.flac",
+        "file": f"{folder}/{stem}_{digest[:6]}.flac",  # names may differ by case alone
         "instrument": entry.name,
         "family": entry.family,
         "held": str(int(entry.held)),

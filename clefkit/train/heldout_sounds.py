@@ -30,8 +30,8 @@ Array = NDArray[np.float32]
 
 RATE = timidity.RATE
 SPLITS = ("validation", "test")
-HELD_S = 3.0  # of each key in an audition; what has not died away by then sounds until its key goes up
-APART_S = 4.0
+HELD_S = 4.0  # of each key in an audition; what has not died away by then sounds until its key goes up
+APART_S = 5.5
 BLOCK_S = 0.01
 DEAD_DB = -40.0  # of the loudest moment of the note
 SILENT_DB = -30.0  # of the median key of the instrument
@@ -167,7 +167,7 @@ def play(instrument: Instrument, notes: Notes) -> tuple[Array, Notes]:
 
 @cache
 def audition(instrument: Instrument) -> Heard:
-    """Every key of the range, played alone and held for three seconds.
+    """Every key of the range, played alone and held for four seconds.
 
     A key that is not in the result has no sound, or one that is 30 dB softer than the others'. `dies_s` is infinite for
     a sound that goes on as long as it is held.

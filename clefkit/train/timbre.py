@@ -1,6 +1,6 @@
 """The recipe of the timbre branch of the checkpoint `notes`.
 
-Each step takes some recordings of the training set and up to 64 neighbouring notes of each, as a transcription would
+Each step takes some recordings of the training set and up to 96 neighbouring notes of each, as a transcription would
 have them (onsets and offsets a little off, some notes not found). Two losses: notes of one timbre close, of others
 apart, within a recording (supervised contrastive, Khosla et al. 2020, temperature .1), and the logarithm of the odds
 that two notes are of one timbre, from the cosine of their points and the distance of their pitches.
@@ -20,12 +20,13 @@ from torch.nn import functional
 
 from clefkit import features
 from clefkit.nets.timbre import Timbre
-from clefkit.train import batches
 from clefkit.train.data import Shard
 from clefkit.transcribe import timbre
 
+Array = NDArray[np.float32]
+
 RECORDINGS = 8
-NOTES = 64
+NOTES = 96
 RATE = 2e-3
 TEMPERATURE = 0.1
 NOT_FOUND = 0.12
@@ -68,19 +69,31 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
     sound = shard.sound[shard.first[number] : shard.first[number + 1]]
     onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
     length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
-    found = np.flatnonzero(generator.random(len(table)) > NOT_FOUND)
+    inside = (table[:, 2] >= features.LOWEST_PITCH) & (table[:, 2] < features.LOWEST_PITCH + features.PITCHES)
+    found = np.flatnonzero((generator.random(len(table)) > NOT_FOUND) & inside)
     first = int(generator.integers(0, max(1, len(found) - most)))
     chosen = found[first : first + most]
     start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)
     end = start + np.maximum(2, np.rint(length[chosen])).astype(np.int64)
     pitch = table[chosen, 2].astype(np.int64)
     low, high = max(0, int(start.min()) - 1), int(start.max()) + timbre.FRAMES + 1
-    roll = batches.target(table[:, :5], low, min(high, len(sound)) - low)[1] > 0
+    roll = _roll(table[inside], low, min(high, len(sound)) - low)
     return Some(
         timbre.views(features.restored(sound[low:high]), roll, start - low, end - low, pitch),
         codes[table[chosen, 4].astype(int)],
         pitch,
     )
+
+
+def _roll(table: Array, first: int, frames: int) -> NDArray[np.bool_]:
+    """Which pitches sound in each of some frames. table: (notes, 5), as `Shard.notes`"""
+    roll = np.zeros((frames, features.PITCHES), dtype=bool)
+    begin, end = (np.ceil(table[:, :2].T * features.FRAMES_PER_SECOND) - first).astype(int)
+    for index in np.flatnonzero((end > 0) & (begin < frames)):
+        roll[max(begin[index], 0) : max(end[index], begin[index] + 1), int(table[index, 2]) - features.LOWEST_PITCH] = (
+            True
+        )
+    return roll
 
 
 def contrast(points: Tensor, who: Tensor) -> Tensor:

@@ -31,10 +31,11 @@ PATCHES = Path("/usr/share/midi/freepats")
 PROGRAM = Path("timidity")
 INSTALL = "apt-get install timidity freepats"
 LIMIT_S = 600
-# Dry: no reverb, chorus or delay. Every note sounds until its end, and no chord is so loud that it clips.
+# Dry: no reverb, chorus or delay. Every note sounds until its end, and no chord is so loud that it clips. No cache
+# (-S): what goes into it depends on where memory lies, so two runs would not sound the same.
 OPTIONS = (
     *("-EFreverb=d", "-EFchorus=d", "-EFdelay=d", "--preserve-silence", "--no-polyphony-reduction"),
-    *("-p", "256", "-A", "20", "-s", str(RATE), "-Ow2slM", "-idqqq"),
+    *("-p", "256", "-S", "0", "-A", "20", "-s", str(RATE), "-Ow2slM", "-idqqq"),
 )
 
 
@@ -62,7 +63,7 @@ def play(notes: Notes, program: int, cents: float = 0.0) -> tuple[Array, Notes]:
             timeout=LIMIT_S,
         )  # fmt: skip
         samples, _ = soundfile.read(folder / "notes.wav", dtype="float32")
-    return samples, sent
+    return np.asarray(samples, np.float32), sent
 
 
 def patch(program: int) -> str:

@@ -4,8 +4,8 @@
     sound = audio.read(path)
     found = transcribe.notes(sound.samples, sound.rate)
 
-It listens to any pitched instrument, and all of them together: the notes have no instrument. Files are read as a
-stream, so length costs time, not memory.
+It listens to any pitched instrument, and all of them together; notes of one timbre are one part, without a name. Files
+are read as a stream, so length costs time, not memory.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from clefkit.transcribe.listen import Heard
 
 
-def notes(samples: Samples, rate: int, model: str = "notes", threshold: float = 0.5) -> Notes:
+def notes(
+    samples: Samples, rate: int, model: str = "notes", threshold: float = 0.5, instruments: int | None = None
+) -> Notes:
     """The notes of a sound in memory.
 
     samples: (channels, samples), float32, -1 to 1, or (samples,); rate: Hz
-    model: a checkpoint by name, a folder with one, or "basic-pitch"
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
-    returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, one part, and how
-        sure the network is of each note
+    instruments: how many parts the notes are shared out to, 1 to 6; None: as many as there seem to be
+    returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, a part a timbre, and
+        how sure the network is of each note
     raises: InputError when samples are not numbers or there are none; UsageError when there is no such checkpoint
     """
     import numpy as np
@@ -48,7 +51,7 @@ def notes(samples: Samples, rate: int, model: str = "notes", threshold: float = 
         raise InputError("no samples, or samples that are not numbers")
     sound = audio.Audio(channels.mean(axis=0, keepdims=True, dtype=np.float32), rate)
     loaded = infer.load(settings.checkpoint(model).path)
-    wanted = listen.Settings(moved(loaded.thresholds, threshold))
+    wanted = listen.Settings(moved(loaded.thresholds, threshold), instruments=instruments)
     return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
 
 
@@ -60,11 +63,13 @@ def products(
     thresholds: dict[str, float],
     min_duration_ms: float = 0.0,
     pitches: Sequence[int] = (0, 127),
+    instruments: int | None = 1,
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> Iterator[Product]:
-    """One MIDI file of the notes in a sound file, and what is wanted beside it. Options as `settings.options` says.
+    """One MIDI file of the notes in a sound file, and what is wanted beside it.
 
+    The options are those that `settings.options` makes.
     raises: InputError, when written, if the file is not sound that `audio.blocks` can read
     """
     from clefkit.transcribe import sides
@@ -78,7 +83,9 @@ def products(
         from clefkit.transcribe.thresholds import told
 
         model = infer.load(checkpoint.path)
-        wanted = listen.Settings(told(thresholds), min_duration_ms / 1000, *pitches)
+        wanted = listen.Settings(
+            told(thresholds, checkpoint.name), min_duration_ms / 1000, pitches[0], pitches[1], instruments
+        )
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
         )

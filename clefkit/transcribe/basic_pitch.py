@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import registry
-from clefkit.errors import MissingError
-from clefkit.transcribe.decode import Thresholds
+from clefkit.errors import InputError, MissingError
+from clefkit.transcribe import graph
+from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
 
@@ -37,7 +38,8 @@ FRAMES = 142  # that do
 LOUD = 11  # frames from an onset on whose mean is the package's measure of loudness
 
 INSTALL = registry.PACKAGED["basic-pitch"][1]
-THRESHOLDS = Thresholds(onset=0.5, again=0.5, frame=0.3, sustain=0.3)
+# for our decoder, chosen on the validation set of `clefkit.train.heldout`
+THRESHOLDS = Thresholds(onset=0.6, again=0.7, frame=0.4, sustain=0.3, dip=0.1)
 INPUT, FRAME, ONSET = "serving_default_input_2:0", "StatefulPartitionedCall:1", "StatefulPartitionedCall:2"
 
 
@@ -53,6 +55,7 @@ class Model(NamedTuple):
     frames_per_second: float = FRAMES * RATE / STEP
     first_s: float = (FRAMES - 1) * (HOP - STEP / FRAMES) / RATE / 2
     rate: int = RATE
+    branch: None = None
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """What the network says of a sound that arrives in blocks, in bounded memory.
@@ -92,19 +95,11 @@ def load() -> Model:
 
     raises: MissingError when the package is not installed, or its file is no such network
     """
-    import onnxruntime
-
-    state = onnxruntime.capi.onnxruntime_pybind11_state
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(find().read_bytes(), options, providers=["CPUExecutionProvider"])
-        names = {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}
-    except (OSError, state.Fail, state.InvalidGraph, state.InvalidProtobuf) as error:
+        session = graph.session(find().read_bytes(), "basic-pitch")
+    except (OSError, InputError) as error:
         raise MissingError(f"the network of basic-pitch can't be read, install it again: {INSTALL}") from error
-    if names:
+    if {INPUT, FRAME, ONSET} - {each.name for each in (*session.get_inputs(), *session.get_outputs())}:
         raise MissingError(f"this basic-pitch has another network, install the one we know: {INSTALL}")
     return Model(session)
 

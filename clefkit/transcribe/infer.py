@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from clefkit import features
 from clefkit.errors import InputError, MissingError
-from clefkit.transcribe import graph, samples, thresholds
+from clefkit.transcribe import graph, samples, thresholds, timbre
 from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
@@ -34,7 +34,7 @@ DECODED = ("onset", "frame", "offset", "velocity")
 class Hearing(Protocol):
     """What any model has, whatever it makes of the sound first.
 
-    names: of its outputs, "onset" and "frame" among them
+    names: of its outputs, "onset" and "frame" among them; branch: that tells whose a note is, if it has one
     rate: Hz, of the samples that `outputs` wants; frames_per_second, first_s: when the frames are that it yields
     """
 
@@ -48,6 +48,8 @@ class Hearing(Protocol):
     def frames_per_second(self) -> float: ...
     @property
     def first_s(self) -> float: ...
+    @property
+    def branch(self) -> timbre.Branch | None: ...
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]: ...
 
 
@@ -66,6 +68,7 @@ class Model(NamedTuple):
     frames_per_second: float = features.FRAMES_PER_SECOND
     first_s: float = 0.0
     rate: int = features.RATE
+    branch: timbre.Branch | None = None
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """(samples,) each, float32, mono, at 22,050 Hz -> (frames, outputs, pitches) each, 0 to 1."""
@@ -95,12 +98,13 @@ def load(path: Path) -> Hearing:
         raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'notes'")
     if config.get("sha256") not in {None, hashlib.sha256(network).hexdigest()}:
         raise MissingError(f"the model.onnx of checkpoint {path.name} is not the one its config.toml names")
-    return _model(config, network, path.name)
+    return _model(config, network, path)
 
 
-def _model(config: dict[str, Any], network: bytes, name: str) -> Hearing:
+def _model(config: dict[str, Any], network: bytes, path: Path) -> Hearing:
     """The model that a config promises. Raises InputError when it promises nothing we know, or breaks the promise."""
-    limits = thresholds.told(config.get("thresholds"))
+    name = path.name
+    limits = thresholds.told(config.get("thresholds"), name)
     names = tuple(config.get("outputs", OUTPUTS))
     if not {"onset", "frame"} <= set(names) or len(names) > len(set(names)):
         raise InputError(f"the config.toml of {name}: outputs must name onset and frame, and each once")
@@ -110,7 +114,7 @@ def _model(config: dict[str, Any], network: bytes, name: str) -> Hearing:
         frames = 2 * reach + 8
         example = np.zeros((1, features.CHANNELS, frames, features.BINS), np.float32)
         graph.check(session, name, "sound", example, (len(names), frames, features.PITCHES))
-        return Model(session, reach, limits, names)
+        return Model(session, reach, limits, names, branch=timbre.told(config, path))
     rate = _whole(config, "rate_hz", 1000, 192_000, name)
     hop = _whole(config, "hop", 1, rate, name)
     window = _whole(config, "window", (2 * reach + 1) * hop, MOST_SAMPLES, name) // hop * hop

@@ -16,6 +16,7 @@ from clefkit.transcribe.decode import Decoder, Found, collected
 from clefkit.transcribe.infer import Hearing
 from clefkit.transcribe.spool import Spool
 from clefkit.transcribe.thresholds import Thresholds
+from clefkit.transcribe.timbre import Collector
 
 Array = NDArray[np.float32]
 Sound = Callable[[int], Iterable[Array]]
@@ -24,12 +25,17 @@ LEVELS = 255  # of a spectrum that waits on disk
 
 
 class Settings(NamedTuple):
-    """What is a note. thresholds: of the decoder; shortest_s: notes shorter than this are none; low, high: pitches"""
+    """What is a note, and whose.
+
+    thresholds: of the decoder; shortest_s: notes shorter than this are none; low, high: pitches
+    instruments: how many parts the notes are shared out to; None: as many as there seem to be
+    """
 
     thresholds: Thresholds
     shortest_s: float = 0.0
     low: int = features.LOWEST_PITCH
     high: int = features.LOWEST_PITCH + features.PITCHES - 1
+    instruments: int | None = 1
 
     def admit(self, note: Found) -> bool:
         return note.offset_s - note.onset_s >= self.shortest_s and self.low <= note.pitch <= self.high
@@ -56,24 +62,38 @@ def listen(
 ) -> Heard:
     """Hear the notes of a sound.
 
+    Who looks at the sound of single notes has all here: `_watched` sees the features first, `decoder.found` grows as
+    notes end.
+
     sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
     activations, spectrum: whether they are to be kept
     raises: what `sound` raises
     """
     said = Spool((len(model.names), features.PITCHES), np.float16) if activations else None
     seen = Spool((features.BINS,), np.uint8) if spectrum else None
+    whose = model.branch.collector() if model.branch is not None and settings.instruments != 1 else None
     decoder = Decoder(settings.thresholds, model.frames_per_second, model.first_s)
     blocks = _Blocks(sound(model.rate))
-    for piece in _outputs(blocks, model, seen):
+    for piece in _outputs(blocks, model, seen, whose):
         if said is not None:
             said.push(piece)
+        if whose is not None:
+            whose.hear(piece[:, model.names.index("frame")] >= settings.thresholds.sustain)
         decoder.push(infer.arranged(piece, model.names))
+        if whose is not None:
+            whose.add([note for note in decoder.found[whose.told :] if settings.admit(note)], len(decoder.found))
     decoder.finish()
     if seen is not None and not isinstance(model, infer.Model):  # its eyes are others
-        for _ in _watched(features.stream(sound(features.RATE)), seen):
+        for _ in _watched(features.stream(sound(features.RATE)), seen, None):
             pass
     found = [note for note in decoder.found if settings.admit(note)]
-    return Heard(collected(found), blocks.samples / model.rate, model, said, seen)
+    if whose is None:
+        notes = collected(found)
+    else:
+        whose.add([note for note in decoder.found[whose.told :] if settings.admit(note)], len(decoder.found))
+        part = whose.parts(settings.instruments)
+        notes = collected(found, part, whose.named(part))
+    return Heard(notes, blocks.samples / model.rate, model, said, seen)
 
 
 @dataclass
@@ -89,16 +109,18 @@ class _Blocks:
             yield block
 
 
-def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None) -> Iterator[Array]:
-    """What the model says; `seen` gets the features on the way, when the model sees them, too."""
+def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None, whose: Collector | None) -> Iterator[Array]:
+    """What the model says; `seen` and `whose` get the features on the way, when the model sees them, too."""
     if isinstance(model, infer.Model):
-        return infer.outputs(_watched(features.stream(blocks), seen), model)
+        return infer.outputs(_watched(features.stream(blocks), seen, whose), model)
     return model.outputs(blocks)
 
 
-def _watched(pieces: Iterator[Array], seen: Spool | None) -> Iterator[Array]:
+def _watched(pieces: Iterator[Array], seen: Spool | None, whose: Collector | None) -> Iterator[Array]:
     """The features as they are. Whoever wants to see them sees them here, before their outputs are there."""
     for piece in pieces:
+        if whose is not None:
+            whose.see(piece)
         if seen is not None:
             seen.push(np.rint(piece[:, 0] * LEVELS))
         yield piece

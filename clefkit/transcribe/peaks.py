@@ -37,11 +37,12 @@ class Spans(NamedTuple):
     @property
     def before(self) -> int:
         """How many frames before a block decisions may look at."""
-        return max(self.stay + self.rise, self.dip, self.gap + 1 + self.fall + AROUND, self.together + AROUND)
+        return max(self.stay + self.rise, self.dip, self.gap + 1 + self.fall, self.together) + AROUND
 
     @property
     def after(self) -> int:
-        return max(self.support, self.together + AROUND)
+        """How many frames after it."""
+        return max(self.support, self.gap, self.together) + AROUND
 
 
 class Block(NamedTuple):
@@ -105,7 +106,7 @@ def _peaks(output: Array, least: float) -> tuple[Array, Array]:
     before, after = output[AROUND - 1 : AROUND - 1 + count], output[AROUND + 1 : AROUND + 1 + count]
     shift = np.clip((after - before) / np.maximum(after + before, np.float32(1e-6)), -0.5, 0.5)
     edge = ((AROUND, AROUND), (0, 0))
-    return np.pad(np.where(peak, here, np.float32(0)), edge), np.pad(shift, edge)
+    return np.pad(np.where(peak, here, np.float32(0)), edge), np.pad(shift.astype(np.float32), edge)
 
 
 def _overtones(heights: Array, together: int) -> NDArray[np.bool_]:

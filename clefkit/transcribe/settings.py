@@ -5,6 +5,7 @@ Light to import: the process that reads the command line does.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,38 +29,50 @@ def options(
     threshold: float = 0.5,
     min_duration: float = 0.0,
     pitch_range: str = "A0:C8",
-    instruments: str = "1",
+    instruments: str = "auto",
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The options of `transcribe.products`.
 
-    model: a checkpoint by name, a folder with one, or "basic-pitch"
+    model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     min_duration: milliseconds; shorter notes are left out
     pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
+    instruments: how many parts there are, 1 to 6, or "auto": as many as there seem to be
     also: names of `sides.MAKERS`
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
     asset = checkpoint(model)
-    if instruments != "1":
-        raise UsageError(f"--instruments: model {asset.name} doesn't tell instruments apart")
     return {
         "checkpoint": asset,
         "thresholds": moved(thresholds(asset), threshold)._asdict(),
         "min_duration_ms": min_duration,
         "pitches": pitches(pitch_range),
+        "instruments": _instruments(instruments, asset),
         "bends": bends,
         "also": list(also),
     }
 
 
+def _instruments(text: str, asset: Asset) -> int | None:
+    """The number of parts, None when it is to be found out. Checkpoints without a branch have one."""
+    told_apart = asset.kind != "package" and "timbre" in registry.config(asset.path)
+    if text == "auto":
+        return None if told_apart else 1
+    if not re.fullmatch("[1-6]", text, re.ASCII):
+        raise UsageError(f"--instruments {text}: give a number from 1 to 6, or auto")
+    if text != "1" and not told_apart:
+        raise UsageError(f"--instruments {text}: model {asset.name} doesn't tell instruments apart")
+    return int(text)
+
+
 def checkpoint(name: str) -> Asset:
-    """A checkpoint by name, a folder with one, or "basic-pitch", the network of that package. Raises as `options`."""
+    """A checkpoint by name or by the path of its folder, or that of the package basic-pitch. Raises as `options`."""
     if name == PACKAGE:
         return registry.package(PACKAGE)
-    path = Path(name).expanduser()
-    return registry.own_model(path) if len(path.parts) > 1 or path.is_dir() else registry.model(name)
+    is_path = "/" in name or os.sep in name  # a folder may have the name of a checkpoint, and not be meant
+    return registry.own_model(Path(name).expanduser()) if is_path else registry.model(name)
 
 
 def thresholds(asset: Asset) -> Thresholds:
@@ -68,7 +81,7 @@ def thresholds(asset: Asset) -> Thresholds:
         from clefkit.transcribe import basic_pitch
 
         return basic_pitch.THRESHOLDS
-    return told(registry.config(asset.path).get("thresholds"))
+    return told(registry.config(asset.path).get("thresholds"), asset.name)
 
 
 def pitches(text: str) -> list[int]:

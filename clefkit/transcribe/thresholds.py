@@ -30,8 +30,8 @@ class Thresholds(NamedTuple):
     legato: float = 1.0
 
 
-def told(table: Any) -> Thresholds:
-    """Thresholds as the config of a checkpoint has them. Raises InputError when it hasn't."""
+def told(table: Any, name: str) -> Thresholds:
+    """Thresholds as the config of checkpoint `name` has them. Raises InputError when it hasn't."""
     needed = [name for name in Thresholds._fields if name not in Thresholds._field_defaults]
     try:
         found = Thresholds(**{name: float(value) for name, value in table.items()})
@@ -40,7 +40,9 @@ def told(table: Any) -> Thresholds:
     except (TypeError, ValueError, AttributeError):
         pass
     optional = ", ".join(Thresholds._field_defaults)
-    raise InputError(f"[thresholds] in config.toml needs {', '.join(needed)}, may have {optional}, all from 0 to 1")
+    raise InputError(
+        f"the config.toml of {name}: [thresholds] must have {', '.join(needed)}, may have {optional}, from 0 to 1"
+    )
 
 
 def moved(thresholds: Thresholds, amount: float) -> Thresholds:

@@ -12,14 +12,19 @@ apart, there is one instrument.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import features
+from clefkit.errors import InputError, MissingError
+from clefkit.notes import Part
+from clefkit.transcribe import graph
 from clefkit.transcribe.decode import Found
 
 Array = NDArray[np.float32]
@@ -35,6 +40,10 @@ MOST = 6  # instruments
 PAIRED = 2500  # notes that are compared with each other; the rest only with these
 KEPT = 4096  # frames: of longer notes the beginning has gone when they end
 TOGETHER = 512  # notes that the network sees at once
+DIES_DB = 12  # a second: what dies away faster is struck or plucked
+# From which pitch on (of the median note) a program is plausible; of those that are, the last one not taken yet.
+SUSTAINED = ((0, 43), (40, 42), (45, 70), (50, 60), (55, 41), (58, 71), (62, 68), (64, 40), (72, 73))
+STRUCK = ((0, 32), (40, 11), (45, 46), (48, 24), (50, 0))
 
 
 class Views(NamedTuple):
@@ -59,6 +68,39 @@ class Odds(NamedTuple):
     bias: float
     apart: float
     least: float = 0.03
+
+
+class Branch(NamedTuple):
+    """The branch of a checkpoint, not loaded yet. graph: its file; sha256: what the config says it has"""
+
+    graph: Path
+    sha256: str
+    odds: Odds
+
+    def collector(self) -> Collector:
+        """raises: MissingError when its file is not there, or another one; InputError when it can't be run"""
+        try:
+            network = self.graph.read_bytes()
+        except OSError as error:
+            raise MissingError(f"checkpoint {self.graph.parent.name} needs {self.graph.name}") from error
+        if hashlib.sha256(network).hexdigest() != self.sha256:
+            raise MissingError(
+                f"the {self.graph.name} of {self.graph.parent.name} is not the one its config.toml names"
+            )
+        return Collector(graph.session(network, self.graph.parent.name), self.odds)
+
+
+def told(config: dict[str, Any], folder: Path) -> Branch | None:
+    """The branch that a checkpoint's config promises. Raises InputError when its table is wrong."""
+    table = config.get("timbre")
+    if table is None:
+        return None
+    try:
+        return Branch(
+            folder / "timbre.onnx", str(config["timbre_sha256"]), Odds(**{k: float(v) for k, v in table.items()})
+        )
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"[timbre] of the config.toml of {folder.name} needs {', '.join(Odds._fields)}") from error
 
 
 def views(sound: Array, roll: NDArray[np.bool_], onset: Indices, offset: Indices, pitch: Indices) -> Views:
@@ -141,6 +183,8 @@ class Collector:
     odds: Odds
     points: list[Array] = field(default_factory=list)
     pitches: list[int] = field(default_factory=list)
+    falls: list[float] = field(default_factory=list)  # how fast each note dies away, dB a second
+    told: int = 0  # notes, these and others, that whoever adds them has dealt with
 
     def __post_init__(self) -> None:
         self.sound = _Latest(np.zeros((0, features.CHANNELS, features.BINS), np.uint8))
@@ -154,8 +198,9 @@ class Collector:
         """roll: (frames, pitches), which sound in the next frames; never further than what was seen"""
         self.roll.push(roll)
 
-    def add(self, found: Sequence[Found]) -> None:
-        """Notes that have ended, of frames that were pushed."""
+    def add(self, found: Sequence[Found], told: int = 0) -> None:
+        """Notes that have ended, of frames that were pushed. told: kept for whoever calls"""
+        self.told = told
         for start in range(0, len(found), TOGETHER):
             some = found[start : start + TOGETHER]
             earliest = max(self.sound.first, self.roll.first)
@@ -169,6 +214,7 @@ class Collector:
             (points,) = self.session.run(None, dict(zip(Views._fields, seen, strict=True)))
             self.points.append(points)
             self.pitches += pitch.tolist()
+            self.falls += _falls(seen).tolist()
 
     def parts(self, instruments: int | None = None) -> Indices:
         """(notes,): the part of each note that was added; 0 has the most notes.
@@ -178,6 +224,29 @@ class Collector:
         if not self.pitches:
             return np.zeros(0, np.int64)
         return parts(np.concatenate(self.points), np.array(self.pitches), self.odds, instruments)
+
+    def named(self, part: Indices) -> tuple[Part, ...]:
+        """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
+        pitch, falls = np.array(self.pitches), np.array(self.falls)
+        named: list[Part] = []
+        for number in range(int(part.max(initial=0)) + 1):
+            mine = part == number
+            kind = SUSTAINED if mine.any() and np.median(falls[mine]) < DIES_DB else STRUCK
+            height = float(np.median(pitch[mine])) if mine.any() else 60.0
+            used = {each.program for each in named}
+            fitting = [program for low, program in kind if height >= low]
+            fresh = [program for program in fitting if program not in used] or fitting or [kind[0][1]]
+            named.append(Part(f"timbre {number + 1}", fresh[-1]))
+        return tuple(named)
+
+
+def _falls(seen: Views) -> NDArray[np.float64]:
+    """(notes,): how fast a note gets softer after its loudest moment, dB a second."""
+    loud = np.sort(seen.spectrum[:, :, : 3 * len(PARTIALS)], axis=2)[:, :, -3:].mean(axis=2)
+    rows, last = np.arange(len(loud)), np.maximum(seen.present.sum(axis=1).astype(int) - 2, 2)
+    loudest = loud[:, 1:6].argmax(axis=1) + 1
+    fall = (loud[rows, loudest] - loud[rows, last]) * (features.CEILING_DB - features.FLOOR_DB)
+    return np.asarray(fall / np.maximum(last - loudest, 1) * features.FRAMES_PER_SECOND, dtype=np.float64)
 
 
 def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = None) -> Indices:
