@@ -71,7 +71,12 @@ def test_a_work_stays_in_its_split() -> None:
 def test_the_corpus_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     onset = np.arange(0, 40, 0.25)
     piece = make(
-        onset, onset + 0.2, 60 + np.arange(160) % 12, None, np.arange(160) % 2, (Part("a", 40), Part("d", 0, True))
+        onset,
+        onset + 0.2,
+        60 + np.arange(160) % 12,
+        None,
+        np.arange(160) % 2,
+        (Part("a", 40), Part("d", 0, drums=True)),
     )
     works = [corpus.Work("lieder/a", "train", piece), corpus.Work("pop909/1", "validation", piece)]
     corpus._save(tmp_path / "corpus.npz", works)
@@ -182,7 +187,7 @@ def test_notes_struck_again_have_two_onsets_and_the_louder_triangle() -> None:
 
 
 def steady(*pitches: float, seconds: float = 3.0) -> Array:
-    return np.sum([tone(pitch, seconds) for pitch in pitches], axis=0, dtype=np.float32)
+    return np.asarray(np.sum([tone(pitch, seconds) for pitch in pitches], axis=0), dtype=np.float32)
 
 
 def level_db(sound: Array) -> float:
@@ -197,8 +202,7 @@ def test_a_clip_laid_over_another_is_what_both_sound_like_together(gain_db: floa
     first, second = steady(45, 60, 64), steady(71, 79, 90)
     second *= np.float32(10 ** ((level_db(first) - level_db(second) + gain_db) / 20))
     together = features.compute(first + second)[40:90]
-    clips = (features.compute(sound)[40:90] for sound in (first, second))
-    laid = batches._over(*clips, gain_db)
+    laid = batches._over(features.compute(first)[40:90], features.compute(second)[40:90], gain_db)
     loud = together > 0.3
     assert loud.sum() > 1000
     assert np.abs(laid - together)[loud].max() * (features.CEILING_DB - features.FLOOR_DB) < 0.5
@@ -211,7 +215,7 @@ def sines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> data.Shard:
     onset = 0.25 + 0.5 * np.arange(len(pitch))
     sound = np.zeros(round(8.5 * RATE), np.float32)
     for start, each in zip(onset, pitch, strict=True):
-        sound[round(start * RATE) :][: RATE // 2] = tone(each, 0.5)
+        sound[round(start * RATE) :][: RATE // 2] = tone(float(each), 0.5)
     data._write_shard(tmp_path / "train-000", iter([(sound, make(onset, onset + 0.5, pitch), ["sine"])]))
     return data.load(tmp_path / "train-000.npy")
 

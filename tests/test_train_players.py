@@ -118,7 +118,7 @@ def source(played: Played) -> str:
 
 def test_all_sources_play_in_tune_and_on_time(hall: Hall) -> None:
     """Measured in the sound; phrases have vibrato and noises before their notes, so they may be a little off."""
-    heard_sources = dict.fromkeys(players.SOURCES, 0)
+    heard_sources: dict[str, int] = dict.fromkeys(players.SOURCES, 0)
     late: dict[str, list[float]] = {name: [] for name in heard_sources}
     out: dict[str, list[float]] = {name: [] for name in heard_sources}
     for seed in range(40):

@@ -67,7 +67,7 @@ def test_a_note_is_seen_at_its_partials(pitch: int) -> None:
 
 
 def test_what_a_note_is_beside_others_is_told() -> None:
-    """An octave above sounds at the second partial as its first, at the fourth as its second, at the sixth as a third."""
+    """An octave above sounds at the second partial as its first, at the fourth as its second, and so on."""
     shared = seen(partials(60, {1: 0.0}), 60, (72,)).aside[0, : len(timbre.PARTIALS)]
     assert np.allclose(shared[[0, 1, 2, 3, 4, 5]], [0, 1, 0, 1 / 2, 0, 1 / 3])
     assert not seen(partials(60, {1: 0.0}), 60).aside[0, : len(timbre.PARTIALS)].any()

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def tone(pitch: float, seconds: float, attack_s: float = 0.003) -> Array:
 
 
 def single_notes(folder: Path, *rows: tuple[str, bool, float, Array]) -> Path:
-    """A folder of recordings, as `gather` makes it. rows: instrument, whether it can sustain, pitch (0: noise), sound"""
+    """A folder of recordings, as `gather` makes it. rows: instrument, if it can sustain, pitch (0: noise), sound"""
     table = []
     for number, (instrument, held, pitch, sound) in enumerate(rows):
         file = folder / instrument / f"{number}.flac"
@@ -88,10 +88,12 @@ class Here:
     """A pool of no processes: what `ProcessPoolExecutor` does, at once."""
 
     def __init__(self, *_: Any) -> None: ...
-    def __enter__(self) -> Here:
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
+
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         done: Future[Any] = Future()
         done.set_result(function(*arguments))
