@@ -147,7 +147,7 @@ def text(known: Known) -> str:
         parameters=known.parameters,
         licence=LICENCE,
         hours=_hours(manifest),
-        shards=sum(manifest["shards"].values()),
+        shards=_shards(manifest),
         recordings=manifest["recordings_a_shard"],
         seconds=manifest["recording_s"],
         seed=manifest["seed"],
@@ -195,4 +195,9 @@ def curve(log: Path, out: Path) -> None:
 
 
 def _hours(manifest: dict[str, Any]) -> float:
-    return float(sum(manifest["shards"].values()) * manifest["recordings_a_shard"] * manifest["recording_s"] / 3600)
+    return float(_shards(manifest) * manifest["recordings_a_shard"] * manifest["recording_s"] / 3600)
+
+
+def _shards(manifest: dict[str, Any]) -> int:
+    """Those to learn from."""
+    return int(sum(count for name, count in manifest["shards"].items() if name != "validation"))
