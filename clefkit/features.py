@@ -140,7 +140,8 @@ def _filtered(audio: Array, bank: Bank) -> Array:
     skip = (LONGEST_WINDOW - size) // 2 + bank.shift
     frames = (len(audio) - LONGEST_WINDOW) // HOP + 1
     views = sliding_window_view(audio[skip:], size)[::HOP][:frames]
-    spectrum = fft.rfft(views * bank.window)[:, bank.first : bank.first + len(bank.weights)]
+    spectrum: NDArray[np.complex64] = np.asarray(fft.rfft(views * bank.window))
+    spectrum = spectrum[:, bank.first : bank.first + len(bank.weights)]
     energy = spectrum.real**2 + spectrum.imag**2
     return np.asarray(energy @ bank.weights, dtype=np.float32)
 

@@ -114,6 +114,7 @@ def test_what_is_there_is_not_built_again(sources: data.Sources, built: Path, mo
     assert manifest["shards"] == {"validation": 1, "train": 2}
     assert manifest["corpus_sha256"] is None
     assert list(manifest["fonts"]) == ["general.sf2"]
+    assert "somebody" in (built / "credits.md").read_text()
 
 
 def test_shards_hold_what_was_recorded(built: Path) -> None:
