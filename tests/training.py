@@ -80,6 +80,14 @@ def sounding_pitch(sound: Array, near: float) -> float:
     return float(69 + 12 * np.log2((first + spectrum[first:last].argmax()) * RATE / 2**17 / 440))
 
 
+def kept_weights(folder: Path, network: str) -> dict[str, Any]:
+    """The tensors of one network in the weights of a checkpoint."""
+    from safetensors.torch import load_file
+
+    kept = load_file(folder / "weights.safetensors")
+    return {key.removeprefix(f"{network}."): each for key, each in kept.items() if key.startswith(f"{network}.")}
+
+
 def shorten() -> None:
     """Sets of few and short recordings, in this process."""
     data.RECORDING_S, data.PER_SHARD = SHORT_S, FEW
