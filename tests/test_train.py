@@ -15,7 +15,7 @@ import soundfile
 from conftest import Shell
 from numpy.random import default_rng
 from numpy.typing import NDArray
-from training import FEW, RATE, SHORT_S, general_midi, short_sets, single_notes, tone
+from training import FEW, RATE, SHORT_S, general_midi, kept_weights, short_sets, single_notes, tone
 
 from clefkit import cli, features, notes, registry, transcribe
 from clefkit.errors import MissingError, UsageError
@@ -114,6 +114,7 @@ def test_what_is_there_is_not_built_again(sources: data.Sources, built: Path, mo
     assert manifest["shards"] == {"validation": 1, "train": 2}
     assert manifest["corpus_sha256"] is None
     assert list(manifest["fonts"]) == ["general.sf2"]
+    assert "somebody" in (built / "credits.md").read_text()
 
 
 def test_shards_hold_what_was_recorded(built: Path) -> None:
@@ -374,12 +375,8 @@ def test_the_exported_network_agrees_with_the_class(network: nets.Notes, tmp_pat
 
 
 def reloaded(folder: Path, size: nets.Size) -> nets.Notes:
-    from safetensors.torch import load_file
-
-    prefix = "notes."
-    state = load_file(folder / "weights.safetensors")
     made = nets.Notes(size).eval()
-    made.load_state_dict({key.removeprefix(prefix): each for key, each in state.items() if key.startswith(prefix)})
+    made.load_state_dict(kept_weights(folder, "notes"))
     return made
 
 
@@ -395,8 +392,6 @@ def test_the_weights_are_those_of_the_graph(network: nets.Notes, tmp_path: Path)
 
 def test_the_shipped_graph_is_the_shipped_weights() -> None:
     folder = registry.model("notes").path
-    if "outputs" not in tomllib.loads((folder / "config.toml").read_text()):
-        pytest.skip("the checkpoint here was made for two channels, before these networks")
     model = infer.load(folder)
     assert isinstance(model, infer.Model)
     sound = default_rng(0).uniform(0, 1, (80, features.CHANNELS, features.BINS)).astype(np.float32)

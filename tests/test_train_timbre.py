@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
-from training import RATE, tone
+from training import RATE, kept_weights, tone
 
-from clefkit import features
+from clefkit import features, registry
 from clefkit.notes import Part, make
 from clefkit.train import data
 from clefkit.transcribe import graph, timbre
@@ -289,3 +289,15 @@ def test_the_exported_branch_agrees_with_the_class(shard: data.Shard) -> None:
         assert points.shape == (len(views.aside), POINT)
         assert np.allclose(np.linalg.norm(points, axis=1), 1, atol=1e-3)
         assert np.abs(points - wanted).max() < 0.01
+
+
+def test_the_shipped_branch_is_the_shipped_weights(shard: data.Shard) -> None:
+    folder = registry.model("notes").path
+    network = Timbre().eval()
+    network.load_state_dict(kept_weights(folder, "timbre"))
+    views = branch.draw([shard], default_rng(0)).views
+    (points,) = graph.session((folder / "timbre.onnx").read_bytes(), "notes").run(
+        None, dict(zip(Views._fields, views, strict=True))
+    )
+    with torch.inference_mode():
+        assert np.abs(points - network(*map(torch.from_numpy, views)).numpy()).max() < 0.01

@@ -22,6 +22,7 @@ Array = NDArray[np.float32]
 
 RATE = features.RATE
 MIDDLE_C_HZ = 440 * 2 ** (-9 / 12)
+COLUMNS = ["file", "instrument", "held", "midi_pitch", "split", "source", "commit", "attribution", "licence"]
 SHORT_S = 8.0
 FEW = 2
 
@@ -58,9 +59,9 @@ def single_notes(folder: Path, *rows: tuple[str, bool, float, Array]) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, sound, RATE, subtype="PCM_24")
         name = file.relative_to(folder).as_posix()
-        table.append([name, instrument, int(held), pitch or "", "train"])
+        table.append([name, instrument, int(held), pitch or "", "train", "a/b", "0" * 40, "somebody", "CC0"])
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as index:
-        csv.writer(index).writerows([["file", "instrument", "held", "midi_pitch", "split"], *table])
+        csv.writer(index).writerows([COLUMNS, *table])
     return folder
 
 
@@ -77,6 +78,14 @@ def sounding_pitch(sound: Array, near: float) -> float:
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 2**17))
     first, last = (int(440 * 2 ** ((near + edge - 69) / 12) / RATE * 2**17) for edge in (-1.5, 1.5))
     return float(69 + 12 * np.log2((first + spectrum[first:last].argmax()) * RATE / 2**17 / 440))
+
+
+def kept_weights(folder: Path, network: str) -> dict[str, Any]:
+    """The tensors of one network in the weights of a checkpoint."""
+    from safetensors.torch import load_file
+
+    kept = load_file(folder / "weights.safetensors")
+    return {key.removeprefix(f"{network}."): each for key, each in kept.items() if key.startswith(f"{network}.")}
 
 
 def shorten() -> None:
