@@ -301,6 +301,15 @@ def test_a_note_ends_where_it_has_died_away(pitch: int) -> None:
     assert audible(make([0.0], [2.5], [pitch]), steady, steady).offset[0] == 2.5
 
 
+@pytest.mark.parametrize("tuning", [-0.5, 0.5])
+def test_a_note_out_of_tune_is_heard_as_long(tuning: float) -> None:
+    """A pluck's knock is in all bins, its tone half a semitone off: the knock is not what dies away."""
+    tuned = tone(75 + tuning, 3.0) * 10 ** (-np.arange(3 * RATE) / RATE / 2)
+    knock = default_rng(0).normal(0, 0.5, len(tuned)) * np.exp(-np.arange(len(tuned)) / RATE / 0.012)
+    sound = (0.1 * (tuned + knock)).astype(np.float32)
+    assert audible(make([0.0], [2.0], [75]), sound, sound).offset[0] == 2.0
+
+
 def test_a_note_that_another_masks_is_none() -> None:
     """Where it has no partial of its own within 20 dB of the mix, or is 52 dB below the loudest."""
     loud, note = tone(60, 1.0), make([0.1], [0.8], [60])

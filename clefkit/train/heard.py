@@ -22,6 +22,7 @@ DIED_DB = -30.0  # below the note's peak
 MASKED_DB = -20.0  # below the mix, at every partial
 SILENT_DB = -52.0  # below the loudest note of the recording
 ATTACK_FRAMES = 14
+NEAR = np.array([-1, 0, 1])  # bins: recordings are tuned by up to half a semitone, and tones have vibrato
 
 
 def audible(notes: Notes, part: Array, mix: Array, loudest: float) -> Notes:
@@ -34,14 +35,14 @@ def audible(notes: Notes, part: Array, mix: Array, loudest: float) -> Notes:
     offset = notes.offset.copy()
     for index in range(len(notes)):
         bins = 3 * (round(notes.pitch[index]) - features.LOWEST_PITCH) + 1 + PARTIALS
-        bins = bins[(bins >= 0) & (bins < features.BINS)]
+        near = bins[(bins >= 1) & (bins < features.BINS - 1), None] + NEAR
         first = min(round(notes.onset[index] * features.FRAMES_PER_SECOND), len(part) - 1)
         last = max(first + 1, min(len(part), int(notes.offset[index] * features.FRAMES_PER_SECOND) + 1))
         beginning = slice(first, min(first + ATTACK_FRAMES, len(part)))
-        mine, all_of_it = part[beginning, bins[:, None]], mix[beginning, bins[:, None]]
+        mine, all_of_it = (energies[beginning][:, near].sum(axis=2) for energies in (part, mix))
         ratio = (mine / np.maximum(all_of_it, 1e-12))[mine > mine.max() * 1e-3] if mine.max() > 0 else np.zeros(1)
         kept[index] = mine.max() > loudest * 10 ** (SILENT_DB / 10) and ratio.max() > 10 ** (MASKED_DB / 10)
-        course = part[first:last, bins[:3]].sum(axis=1)
+        course = part[first:last][:, near[:3]].sum(axis=(1, 2))
         sounding = np.flatnonzero(course >= course.max() * 10 ** (DIED_DB / 10))
         if len(sounding) and sounding[-1] < last - first - 3:
             offset[index] = (first + sounding[-1] + 0.5) / features.FRAMES_PER_SECOND
