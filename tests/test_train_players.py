@@ -200,6 +200,16 @@ def test_presets_held_back_are_not_heard_in_training_nor_what_shares_their_recor
     assert "0 56" not in heard_in["validation"]
 
 
+def test_bars_that_nobody_damps_end_when_they_have_rung() -> None:
+    bar = timbres.draw(default_rng(0)) | {"kind": "struck", "decay_s": 1.2, "noise": 0.002, "bar": 0}
+    for pluck, end in ((0.4, 2.9), (0.2, 0.7)):
+        notes, sound = timbres.play(make([0.5], [0.7], [72]), bar | {"pluck": pluck}, LENGTH, RATE, 0.0, default_rng(0))
+        assert notes.offset.tolist() == pytest.approx([end])
+        before, after = sound[round((end - 0.02) * RATE)], sound[round((end + bar["release_s"]) * RATE) :]
+        assert before != 0
+        assert not after.any()
+
+
 # Real single notes
 
 

@@ -66,9 +66,9 @@ def play(part: Voice, hall: Hall, length: int, tuning: float, generator: Generat
         played = Played(notes, sound, f"{player['kind']} {generator.integers(2**31)}")
     elif source == "made up":
         instrument = timbres.draw(generator)
-        sound = timbres.play(part.notes, instrument, length, features.RATE, tuning, generator)
+        notes, sound = timbres.play(part.notes, instrument, length, features.RATE, tuning, generator)
         name = f"{instrument['kind']} {generator.integers(2**31)}"
-        played = Played(part.notes, sound * np.float32(GAIN), name)
+        played = Played(notes, sound * np.float32(GAIN), name)
     return played if played is not None and len(played.notes) else _on_font(part, hall, length, generator)
 
 

@@ -1,4 +1,4 @@
-"""Instruments that no General MIDI font has: made up from partials, by frequency modulation, or from real single notes.
+"""Instruments that no General MIDI font has: made up from partials, or by frequency modulation.
 
 Four made-up kinds: struck bars and tines (inharmonic partials that die away), plucked strings (stretched partials, a
 plucking point), sustained tones (winds, bows, voices: an envelope, vibrato, formants, breath) and two-operator
@@ -8,14 +8,10 @@ drawn once a part and plays notes at exact samples, so targets are exact.
 
 from __future__ import annotations
 
-import csv
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -26,9 +22,6 @@ Instrument = dict[str, Any]
 
 KINDS = ("struck", "plucked", "sustained", "modulated")
 BARS = ((1.0, 2.76, 5.40, 8.93), (1.0, 4.0, 9.9), (1.0, 3.0, 6.2), (1.0, 6.27, 17.5), (1.0, 2.0, 3.01, 4.1, 5.4))
-SAMPLED_TRAIN = ("alto_sax", "double_bass_arco", "double_bass_pizz", "grand_piano", "nylon_guitar")
-SAMPLED_HELD_BACK = ("upright_piano", "electric_guitar")
-FARTHEST = 4  # semitones that a real note is moved at most
 
 
 def draw(generator: Generator) -> Instrument:
@@ -55,12 +48,15 @@ def draw(generator: Generator) -> Instrument:
     }
 
 
-def play(notes: Notes, instrument: Instrument, length: int, rate: int, tuning: float, generator: Generator) -> Array:
-    """The sound of notes on a made-up instrument.
+def play(
+    notes: Notes, instrument: Instrument, length: int, rate: int, tuning: float, generator: Generator
+) -> tuple[Notes, Array]:
+    """Notes on a made-up instrument.
 
     length: samples; rate: Hz; tuning: semitones added to every pitch
-    returns: (length,), float32, about -20 dB a note
+    returns: the notes as they sound: those of bars that nobody damps go on; and (length,), float32, about -20 dB a note
     """
+    notes = replace(notes, offset=np.maximum(notes.offset, notes.onset + _rings_s(instrument)))
     sound = np.zeros(length, np.float32)
     for onset, offset, pitch, velocity in zip(notes.onset, notes.offset, notes.pitch, notes.velocity, strict=True):
         start = round(onset * rate)
@@ -68,13 +64,17 @@ def play(notes: Notes, instrument: Instrument, length: int, rate: int, tuning: f
         tone = _tone(instrument, frequency, offset - onset, rate, generator) * np.float32((velocity / 127) ** 1.6 * 0.1)
         tone = tone[: max(0, length - start)]
         sound[start : start + len(tone)] += tone
-    return sound
+    return notes, sound
+
+
+def _rings_s(instrument: Instrument) -> float:
+    """How long a note sounds at least: bars are often not damped."""
+    undamped = instrument["kind"] == "struck" and instrument["pluck"] > 0.3
+    return min(3.0, 2 * float(instrument["decay_s"])) if undamped else 0.0
 
 
 def _tone(instrument: Instrument, frequency: float, duration_s: float, rate: int, generator: Generator) -> Array:
     release_s = instrument["release_s"]
-    ringing = instrument["kind"] == "struck" and instrument["pluck"] > 0.3  # bars are often not damped
-    duration_s = max(duration_s, min(3.0, 2 * instrument["decay_s"])) if ringing else duration_s
     time = np.arange(int((duration_s + release_s) * rate), dtype=np.float32) / np.float32(rate)
     make = {"struck": _struck, "plucked": _plucked, "sustained": _sustained, "modulated": _modulated}
     tone = make[instrument["kind"]](instrument, frequency, time, rate, generator)
@@ -137,46 +137,3 @@ def _modulated(instrument: Instrument, frequency: float, time: Array, rate: int,
     tone = np.sin(2 * np.pi * frequency * time + index * inner)
     decaying = np.exp(-time / instrument["decay_s"]) if instrument["pluck"] < 0.3 else 1.0
     return np.asarray(tone * np.clip(time / min(instrument["attack_s"], 0.03), 0, 1) * decaying, dtype=np.float32)
-
-
-def play_real(notes: Notes, folder: Path, length: int, rate: int, tuning: float, generator: Generator) -> Array:
-    """The sound of notes on real single notes, each the nearest one moved in pitch; notes out of reach are silent.
-
-    folder: one of the folders of `real/notes`, beside which the index lies
-    returns: (length,), float32
-    """
-    recorded = _recorded(folder, rate)
-    pitches = np.array([pitch for pitch, _ in recorded])
-    sound = np.zeros(length, np.float32)
-    for onset, offset, pitch, velocity in zip(notes.onset, notes.offset, notes.pitch, notes.velocity, strict=True):
-        near = np.flatnonzero(np.abs(pitches - pitch) == np.abs(pitches - pitch).min())
-        source_pitch, samples = recorded[int(generator.choice(near))]
-        speed = 2 ** ((pitch + tuning - source_pitch) / 12)
-        start, release = round(onset * rate), int(generator.uniform(0.03, 0.12) * rate)
-        count = min(int((offset - onset) * rate) + release, int((len(samples) - 1) / speed), length - start)
-        tone = np.interp(np.arange(count) * speed, np.arange(len(samples)), samples)
-        fade = np.clip((int((offset - onset) * rate) + release - np.arange(count)) / release, 0, 1)
-        sound[start : start + count] += (tone * fade * 0.3 * (velocity / 127) ** 1.5).astype(np.float32)
-    return sound
-
-
-def reachable(notes: Notes, folder: Path, rate: int) -> NDArray[np.bool_]:
-    """(notes,): which of them have a recorded note near enough."""
-    pitches = np.array([pitch for pitch, _ in _recorded(folder, rate)])
-    return np.asarray(np.abs(notes.pitch[:, None] - pitches).min(axis=1) <= FARTHEST)
-
-
-@cache
-def _recorded(folder: Path, rate: int) -> list[tuple[float, Array]]:
-    """(pitch, samples) of every take: mono, at `rate`, cut to its beginning, peak 1."""
-    with (folder.parent.parent / "index.csv").open(encoding="utf-8", newline="") as index:
-        rows = [row for row in csv.DictReader(index) if row["file"].startswith(f"notes/{folder.name}/")]
-    takes = []
-    for row in rows:
-        samples, own_rate = soundfile.read(folder / Path(row["file"]).name, dtype="float32", always_2d=True)
-        mono = soxr.resample(samples.mean(axis=1), own_rate, rate)
-        mono = mono[: 6 * rate] / np.abs(mono).max()
-        loud = int(np.argmax(np.abs(mono) > 0.08))  # the attack: -22 dB below the peak
-        start = max(0, loud - round(0.004 * rate))
-        takes.append((float(row["midi_pitch"]), np.ascontiguousarray(mono[start:])))
-    return takes
