@@ -270,7 +270,15 @@ def test_those_who_can_sustain_slur_and_others_never(tmp_path: Path) -> None:
                     steady = np.median(course[round((start + 0.15) * RATE) : round((start + 0.35) * RATE)])
                     half = _first(course[round((start - 0.1) * RATE) :] > 0.5 * steady) / RATE - 0.1
                     assert abs(half) < 0.025
+                    last = _course(sound, notes.pitch[notes.onset < start][-1])
+                    held = np.median(last[round((start - 0.3) * RATE) : round((start - 0.1) * RATE)])
+                    gone = _first(last[round((start - 0.1) * RATE) :] < 0.5 * held) / RATE - 0.1
+                    assert abs(gone) < 0.03, "the note before ends where it is slurred to the next"
         clicks[instrument.name] = counts
+    again = make(onset, onset + 0.4, [70] * 6)
+    for seed in range(8):
+        sharp = np.abs(np.diff(sampler.play(again, horn, LENGTH, RATE, 0.0, default_rng(seed))[1], 2))
+        assert all(sharp[round(start * RATE) - 50 :][:150].max() > 0.05 for start in onset), "a repeated note is struck"
     assert clicks["harp"] == [6] * 8
     assert min(clicks["horn"]) < 4
     assert max(clicks["horn"]) == 6

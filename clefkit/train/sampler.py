@@ -2,7 +2,8 @@
 
 A folder of recordings has an `index.csv` with at least the columns file, midi_pitch (sounding, a real number) and
 either `instrument`, or folders that are instruments. `held` tells (1) that the player can sustain: such instruments
-slur some of their notes: the next recording fades in past its attack while the last one fades out.
+slur some of their notes: the next recording fades in past its attack while the last one fades out, both half way at
+the onset.
 
 A recording is placed so that the moment when it comes within 22 dB of its peak is the onset of the note; what it has
 before that, a bow that takes hold, a breath, sounds before.
@@ -30,7 +31,8 @@ FARTHEST = 3.5  # semitones that a recording is moved at most
 LONGEST_S = 8.0
 HEARD = 0.08  # of the peak: -22 dB
 BEFORE_S = 0.15  # that is kept before the onset, at most
-SLUR_S = 0.06  # two notes that are closer can be slurred
+SLUR_S = (-0.12, 0.06)  # between two notes that can be slurred
+FADE_S = 0.08  # of a note that is slurred to the next
 PAST_ATTACK_S = 0.12
 HELD_FOLDERS = ("alto_sax", "double_bass_arco")
 
@@ -85,20 +87,19 @@ def play(
     """
     notes = take(notes, reach(instrument, notes.pitch))
     sound = np.zeros(length, np.float32)
-    slurring = generator.choice([0.0, 0.3, 0.8]) if instrument.held else 0.0
-    release_s = float(generator.uniform(0.02, 0.25))
+    slurred = _slurred(notes, float(generator.choice([0.0, 0.3, 0.8])) if instrument.held else 0.0, generator)
     offset = notes.offset.copy()
-    last_end = -np.inf
+    offset[:-1] = np.where(slurred[1:], notes.onset[1:], offset[:-1])
+    longest_s = float(generator.uniform(0.02, 0.25))
     for index in range(len(notes)):
-        slurred = notes.onset[index] - last_end < SLUR_S and generator.random() < slurring
-        follows = index + 1 < len(notes) and notes.onset[index + 1] - offset[index] < SLUR_S
-        last_end = float(offset[index])
         chosen = _nearest(instrument, float(notes.pitch[index]), rate, generator)
         gain = 0.3 * (notes.velocity[index] / 127) ** 1.5
-        stretched = _stretched(chosen, float(notes.pitch[index]) + tuning, rate, slurred, generator)
+        stretched = _stretched(chosen, float(notes.pitch[index]) + tuning, rate, bool(slurred[index]), generator)
         tone, heard = stretched
         first = round(notes.onset[index] * rate) - heard
-        hold = offset[index] - notes.onset[index] + (0.03 if follows and slurring else 0.0)
+        leads = index + 1 < len(notes) and slurred[index + 1]
+        release_s = FADE_S if leads else longest_s
+        hold = offset[index] - notes.onset[index] - (FADE_S / 2 if leads else 0.0)
         count = min(len(tone), heard + round((hold + release_s) * rate))
         let_go = heard + round(hold * rate)
         fade = np.clip(1 - (np.arange(count) - let_go) / (release_s * rate), 0, 1)
@@ -108,6 +109,13 @@ def play(
         sound[start : start + len(piece)] += piece
         offset[index] = min(offset[index], notes.onset[index] + max(0.05, (len(tone) - heard) / rate))
     return make(notes.onset, offset, notes.pitch, notes.velocity), sound
+
+
+def _slurred(notes: Notes, often: float, generator: Generator) -> NDArray[np.bool_]:
+    """(notes,): whether a note is slurred to the one before it, of those that follow each other in one line."""
+    gap = notes.onset[1:] - notes.offset[:-1]
+    fits = (gap > SLUR_S[0]) & (gap < SLUR_S[1]) & (np.diff(notes.onset) > FADE_S) & (np.diff(notes.pitch) != 0)
+    return np.concatenate([np.zeros(min(1, len(notes)), dtype=bool), fits & (generator.random(len(fits)) < often)])
 
 
 def _instrument(folder: Path, name: str, rows: Sequence[dict[str, str]]) -> Instrument:
