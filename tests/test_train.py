@@ -115,6 +115,10 @@ def test_what_is_there_is_not_built_again(sources: data.Sources, built: Path, mo
     assert manifest["corpus_sha256"] is None
     assert list(manifest["fonts"]) == ["general.sf2"]
     assert "somebody" in (built / "credits.md").read_text()
+    with pytest.raises(UsageError, match="another folder"):
+        next(data.build(sources, built, {"train": 2}, seed=4))
+    with pytest.raises(UsageError, match="another folder"):
+        next(data.build(sources._replace(samples=None), built, {"train": 2}, seed=3))
 
 
 def test_shards_hold_what_was_recorded(built: Path) -> None:

@@ -26,6 +26,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit import features
+from clefkit.errors import UsageError
 from clefkit.notes import Notes, make
 from clefkit.record import sha256
 from clefkit.train import arrange, corpus, exercises, gather, heard, players, recording, sampler
@@ -79,6 +80,7 @@ def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: 
     shards: how many of each set, {"validation": 2, "train": 80}
     jobs: processes
     yields: a line for people after each shard
+    raises: UsageError when `out` holds a set made from something else
     """
     out.mkdir(parents=True, exist_ok=True)
     if sources.data is not None:
@@ -120,6 +122,9 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
         "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
         "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,
     }
+    kept = json.loads((out / "manifest.json").read_text(encoding="utf-8")) if (out / "manifest.json").is_file() else {}
+    if kept and {**kept, "shards": shards} != manifest:
+        raise UsageError(f"{out} holds a training set of another seed or other sources: choose another folder")
     recorded = gather.credits(sources.samples / "index.csv") if sources.samples else ""
     if recorded:
         (out / "credits.md").write_text(CREDITS + recorded, encoding="utf-8")
@@ -129,7 +134,7 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
 def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, list[str]]]) -> None:
     sounds, tables, timbres = [], [], []
     for sound, notes, played in recordings:
-        sounds.append(np.rint(features.compute(sound) * 255).astype(np.uint8))
+        sounds.append(features.stored(features.compute(sound)))
         tables.append(np.stack([getattr(notes, name) for name in COLUMNS], axis=1).astype(np.float32))
         timbres.append(json.dumps(played))
     np.save(path.with_suffix(".npy"), np.concatenate(sounds))
