@@ -51,7 +51,8 @@ def draw(shards: Sequence[Shard], size: int, frames: int, generator: Generator) 
 def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[Array, Array]:
     shard = shards[int(generator.integers(len(shards)))]
     empty = generator.random() < EMPTY
-    numbers = [number for number, names in enumerate(shard.timbres) if bool(names) != empty] or [0]
+    wanted = [number for number, names in enumerate(shard.timbres) if bool(names) != empty]
+    numbers = wanted or list(range(len(shard.timbres)))
     number = numbers[int(generator.integers(len(numbers)))]
     first, end = int(shard.first[number]), int(shard.first[number + 1])
     start = int(generator.integers(0, end - first - frames + 1))
