@@ -38,8 +38,8 @@ PER_SHARD = 32
 # how often a work of each is played
 COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}
 EXERCISES = 0.12
-EMPTY = 0.05  # recordings without notes
-NOISY = 0.12  # with noises that are no notes: drums, taps, breaths
+EMPTY = 0.06  # recordings without notes
+NOISY = 0.15  # with noises that are no notes: drums, taps, breaths
 SET_NUMBER = {"train": 0, "validation": 1}
 CREDITS = "\n## Who recorded the single notes\n\n"
 COLUMNS = ("onset", "offset", "pitch", "velocity", "part")
