@@ -49,7 +49,7 @@ FAMILIES: tuple[tuple[tuple[int, ...], int, int, float], ...] = (
     ((80, 81), 40, 92, 0.5),
     ((104, 105, 106, 107), 45, 88, 0.7),
 )
-PARTS = (0.22, 0.25, 0.23, 0.2, 0.1)  # how often one to five parts play
+PARTS = (0.2, 0.22, 0.22, 0.24, 0.12)  # how often one to five parts play
 
 
 class Voice(NamedTuple):
