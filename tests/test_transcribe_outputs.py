@@ -16,7 +16,6 @@ from clefkit.audio import Audio
 from clefkit.errors import UsageError
 from clefkit.record import Source
 from clefkit.transcribe import bends, playback, roll, settings
-from clefkit.transcribe.listen import LEVELS
 from clefkit.transcribe.spool import Spool
 
 Array = NDArray[np.float32]
@@ -34,7 +33,7 @@ def tone(pitch: float, cents: NDArray[np.float64], partials: int = 6) -> Array:
 
 def spectrum(sound: Array) -> Spool:
     seen = Spool((features.BINS,), np.uint8)
-    seen.push(np.rint(features.compute(sound)[:, 0] * LEVELS))
+    seen.push(features.stored(features.compute(sound)[:, 0]))
     return seen
 
 

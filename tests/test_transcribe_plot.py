@@ -14,7 +14,7 @@ from clefkit.audio import Audio
 from clefkit.notes import Notes
 from clefkit.record import Source
 from clefkit.transcribe import infer, plot, settings
-from clefkit.transcribe.listen import LEVELS, Heard
+from clefkit.transcribe.listen import Heard
 from clefkit.transcribe.spool import Spool
 
 
@@ -22,7 +22,7 @@ def heard(found: Notes, seconds: float, tone: int = 60) -> Heard:
     """Notes, and a sound that is one steady tone."""
     seen = Spool((features.BINS,), np.uint8)
     rows = np.zeros((round(seconds * features.FRAMES_PER_SECOND) + 1, features.BINS))
-    rows[:, (tone - features.LOWEST_PITCH) * features.BINS_PER_SEMITONE + 1] = LEVELS
+    rows[:, (tone - features.LOWEST_PITCH) * features.BINS_PER_SEMITONE + 1] = 255
     seen.push(rows)
     return Heard(found, seconds, infer.load(registry.model("notes").path), spectrum=seen)
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from clefkit import features
 from clefkit.notes import Control, Notes
-from clefkit.transcribe.listen import LEVELS
 from clefkit.transcribe.spool import Spool
 
 Curve = NDArray[np.float64]
@@ -34,7 +33,7 @@ def curve(spectrum: NDArray[np.uint8], pitch: int) -> Curve:
     spectrum: (frames, bins), features from 0 to 255
     returns: (frames,), each the median of itself and its two neighbours
     """
-    decibels = spectrum.astype(np.float64) / LEVELS * (features.CEILING_DB - features.FLOOR_DB)
+    decibels = features.restored(spectrum).astype(np.float64) * (features.CEILING_DB - features.FLOOR_DB)
     energy = np.pad(10 ** (decibels / 10), ((0, 0), (2 * NEAR, 2 * NEAR)))
     weighted, weights = np.zeros(len(energy)), np.zeros(len(energy))
     for partial in PARTIALS:

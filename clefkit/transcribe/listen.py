@@ -21,8 +21,6 @@ from clefkit.transcribe.timbre import Collector
 Array = NDArray[np.float32]
 Sound = Callable[[int], Iterable[Array]]
 
-LEVELS = 255  # of a spectrum that waits on disk
-
 
 class Settings(NamedTuple):
     """What is a note, and whose.
@@ -74,6 +72,7 @@ def listen(
     whose = model.branch.collector() if model.branch is not None and settings.instruments != 1 else None
     decoder = Decoder(settings.thresholds, model.frames_per_second, model.first_s)
     blocks = _Blocks(sound(model.rate))
+    told = 0  # notes that whoever tells timbres apart has been given, or was spared
     for piece in _outputs(blocks, model, seen, whose):
         if said is not None:
             said.push(piece)
@@ -81,7 +80,8 @@ def listen(
             whose.hear(piece[:, model.names.index("frame")] >= settings.thresholds.sustain)
         decoder.push(infer.arranged(piece, model.names))
         if whose is not None:
-            whose.add([note for note in decoder.found[whose.told :] if settings.admit(note)], len(decoder.found))
+            whose.add([note for note in decoder.found[told:] if settings.admit(note)])
+            told = len(decoder.found)
     decoder.finish()
     if seen is not None and not isinstance(model, infer.Model):  # its eyes are others
         for _ in _watched(features.stream(sound(features.RATE)), seen, None):
@@ -90,7 +90,7 @@ def listen(
     if whose is None:
         notes = collected(found)
     else:
-        whose.add([note for note in decoder.found[whose.told :] if settings.admit(note)], len(decoder.found))
+        whose.add([note for note in decoder.found[told:] if settings.admit(note)])
         part = whose.parts(settings.instruments)
         notes = collected(found, part, whose.named(part))
     return Heard(notes, blocks.samples / model.rate, model, said, seen)
@@ -122,5 +122,5 @@ def _watched(pieces: Iterator[Array], seen: Spool | None, whose: Collector | Non
         if whose is not None:
             whose.see(piece)
         if seen is not None:
-            seen.push(np.rint(piece[:, 0] * LEVELS))
+            seen.push(features.stored(piece[:, 0]))
         yield piece

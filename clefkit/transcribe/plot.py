@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clefkit import features
 from clefkit.notes import Notes
-from clefkit.transcribe.listen import LEVELS, Heard
+from clefkit.transcribe.listen import Heard
 from clefkit.transcribe.spool import Spool
 
 Pixels = NDArray[np.uint8]
@@ -100,7 +100,7 @@ def _draw_sound(area: Pixels, spectrum: Spool, view: View, start_s: int) -> None
     seen = spectrum.read(int(frames[0]), int(frames[-1]) + 1)[:, low:high]
     there = frames - frames[0] < len(seen)
     energy = np.zeros((WIDTH, high - low))
-    energy[there] = seen[frames[there] - frames[0]] / LEVELS
+    energy[there] = features.restored(seen[frames[there] - frames[0]])
     dark = np.clip((energy - FAINTEST) / (1 - FAINTEST), 0, 1) ** 1.5
     shades = np.rint(WHITE - (WHITE - DARKEST) * dark).astype(np.uint8)
     area[...] = np.repeat(shades.T[::-1], PER_BIN, axis=0)[..., None]

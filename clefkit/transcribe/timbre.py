@@ -184,7 +184,6 @@ class Collector:
     points: list[Array] = field(default_factory=list)
     pitches: list[int] = field(default_factory=list)
     falls: list[float] = field(default_factory=list)  # how fast each note dies away, dB a second
-    told: int = 0  # notes, these and others, that whoever adds them has dealt with
 
     def __post_init__(self) -> None:
         self.sound = _Latest(np.zeros((0, features.CHANNELS, features.BINS), np.uint8))
@@ -198,9 +197,8 @@ class Collector:
         """roll: (frames, pitches), which sound in the next frames; never further than what was seen"""
         self.roll.push(roll)
 
-    def add(self, found: Sequence[Found], told: int = 0) -> None:
-        """Notes that have ended, of frames that were pushed. told: kept for whoever calls"""
-        self.told = told
+    def add(self, found: Sequence[Found]) -> None:
+        """Notes that have ended, of frames that were seen and heard."""
         for start in range(0, len(found), TOGETHER):
             some = found[start : start + TOGETHER]
             earliest = max(self.sound.first, self.roll.first)
