@@ -80,6 +80,21 @@ def sounding_pitch(sound: Array, near: float) -> float:
     return float(69 + 12 * np.log2((first + spectrum[first:last].argmax()) * RATE / 2**17 / 440))
 
 
+def small_sources(folder: Path) -> data.Sources:
+    """A font of General MIDI, a real instrument and a tap; no scores."""
+    horn = [("horn", True, pitch, tone(pitch, 1.5, 0.05)) for pitch in np.arange(43, 90, 6.0).tolist()]
+    tap = ("tap", False, 0, tone(40, 0.2) * np.linspace(1, 0, round(0.2 * RATE), dtype=np.float32) ** 4)
+    return data.Sources(None, (general_midi(folder / "general.sf2"),), single_notes(folder / "samples", *horn, tap))
+
+
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two clips of a second a step; the state is kept every six."""
+    from clefkit.train import notes
+
+    for name, value in {"CLIP_FRAMES": 40, "CLIPS": 2, "SAVE_EVERY": 6, "NEW_SHARDS_EVERY": 6, "WARM_UP": 3}.items():
+        monkeypatch.setattr(notes, name, value)
+
+
 def kept_weights(folder: Path, network: str) -> dict[str, Any]:
     """The tensors of one network in the weights of a checkpoint."""
     from safetensors.torch import load_file
