@@ -220,11 +220,17 @@ def test_single_notes_are_read_with_their_pitch_split_and_manner(tmp_path: Path)
         ("harp", False, 62, short),
         ("horn", True, 64, short),
         ("tap", False, 0, short),
+        ("speech_ann", True, 0, short),
+        ("speech_bob", True, 0, short),
+        ("speech_ann", True, 0, short),
     )
     harp, horn = sampler.instruments(folder)
     assert (harp.name, harp.held, harp.split, horn.name, horn.held) == ("harp", False, "train", "horn", True)
     assert horn.pitches.tolist() == [60.2, 64.0]
     assert [path.name for path in sampler.noises(folder)] == ["3.flac"]
+    said = [[path.name for path in words] for words in sampler.speakers(folder, "train")]
+    assert said == [["4.flac", "6.flac"], ["5.flac"]]
+    assert sampler.speakers(folder, "validation") == []
     assert sampler.reach(horn, np.array([56.0, 57.0, 67.0, 68.0])).tolist() == [False, True, True, False]
 
 

@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 RATE = features.RATE
 MIDDLE_C_HZ = 440 * 2 ** (-9 / 12)
-COLUMNS = ["file", "instrument", "held", "midi_pitch", "split", "source", "commit", "attribution", "licence"]
+COLUMNS = ["file", "instrument", "family", "held", "midi_pitch", "split", "source", "commit", "attribution", "licence"]
 SHORT_S = 8.0
 FEW = 2
 
@@ -52,14 +52,18 @@ def tone(pitch: float, seconds: float, attack_s: float = 0.003) -> Array:
 
 
 def single_notes(folder: Path, *rows: tuple[str, bool, float, Array]) -> Path:
-    """A folder of recordings, as `gather` makes it. rows: instrument, if it can sustain, pitch (0: noise), sound"""
+    """A folder of recordings, as `gather` makes it. rows: instrument, if it can sustain, pitch (0: none), sound
+
+    Instruments named speech_... are people who talk.
+    """
     table = []
     for number, (instrument, held, pitch, sound) in enumerate(rows):
         file = folder / instrument / f"{number}.flac"
         file.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(file, sound, RATE, subtype="PCM_24")
         name = file.relative_to(folder).as_posix()
-        table.append([name, instrument, int(held), pitch or "", "train", "a/b", "0" * 40, "somebody", "CC0"])
+        family = "speech" if instrument.startswith("speech_") else ""
+        table.append([name, instrument, family, int(held), pitch or "", "train", "a/b", "0" * 40, "somebody", "CC0"])
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as index:
         csv.writer(index).writerows([COLUMNS, *table])
     return folder

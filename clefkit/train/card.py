@@ -64,10 +64,9 @@ SCORES = """\
 | first editions of Chopin, Fryderyk Chopin Institute, train split | CC BY 4.0 |
 | POP909, train split | MIT (arrangements of songs under copyright) |
 | real single notes: `real/notes` | CC0, public domain |
-| speech (LibriSpeech 198-209-0000), where there are no notes | CC BY 4.0 |
 """
 SAMPLES = """\
-| real single notes and noises (`clefkit/train/samples.toml`) | CC0, public domain, CC BY: named below |
+| real single notes, noises, speech (`clefkit/train/samples.toml`) | CC0, public domain, CC BY, CC BY-SA: named below |
 """
 
 TRACKS = """
@@ -110,8 +109,8 @@ def about(known: Known) -> dict[str, Any]:
 
 def _sources(manifest: dict[str, Any]) -> str:
     scores = "OpenScore (CC0), Chopin first editions (CC BY 4.0), POP909 (MIT), real single notes (CC0, public domain)"
-    parts = [f"{scores}, speech (CC BY 4.0)"] if manifest["corpus_sha256"] else ["exercises"]
-    parts += ["gathered single notes (CC0, CC BY)"] if manifest["samples_sha256"] else []
+    parts = [scores] if manifest["corpus_sha256"] else ["exercises"]
+    parts += ["gathered single notes, noises and speech (CC0, CC BY, CC BY-SA)"] if manifest["samples_sha256"] else []
     return ", ".join([*parts, f"own synthesis and the soundfonts {' and '.join(manifest['fonts'])}"])
 
 

@@ -20,6 +20,7 @@ Curve = NDArray[np.float64]
 
 STEP = 64
 LOUDEST_DB = 9.0  # above a player's mezzoforte
+AFTER = 0.6  # of a release comes after the offset: there it has fallen by 4 dB
 NASAL_FORMANTS_HZ = (260.0, 1100.0, 2200.0, 3200.0, 4200.0)
 
 
@@ -141,9 +142,9 @@ def _gate(events: list[Event], times: Curve) -> Curve:
         end, release_s = events[last].offset, events[last].release_s
         if last + 1 < len(events) and events[last + 1].join == "again":
             release_s = min(release_s, events[last + 1].before_s)
-        span = _span(times, event.begin, end + 0.3 * release_s)
+        span = _span(times, event.begin, end + AFTER * release_s)
         rising = np.clip((times[span] - event.begin) / event.attack_s, 0, 1)
-        falling = np.clip((end + 0.3 * release_s - times[span]) / release_s, 0, 1)
+        falling = np.clip((end + AFTER * release_s - times[span]) / release_s, 0, 1)
         tone = (event.floor + (1 - event.floor) * (1 - (1 - rising) ** event.rise)) * np.sin(np.pi / 2 * falling) ** 2
         gate[span] = np.maximum(gate[span], tone)
         floor = _span(times, event.onset - event.before_s, event.begin)

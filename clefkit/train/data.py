@@ -38,7 +38,8 @@ PER_SHARD = 32
 # how often a work of each is played
 COLLECTIONS = {"string-quartets": 0.3, "lieder": 0.33, "pop909": 0.22, "chopin": 0.15}
 EXERCISES = 0.12
-EMPTY = 0.06  # recordings without notes
+EMPTY = 0.08  # recordings without notes
+SPOKEN = 0.6  # of those
 NOISY = 0.15  # with noises that are no notes: drums, taps, breaths
 SET_NUMBER = {"train": 0, "validation": 1}
 CREDITS = "\n## Who recorded the single notes\n\n"
@@ -151,13 +152,13 @@ def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple
     timbres: list[str] = []
     if generator.random() < EMPTY:
         dry, notes = _nothing(generator), make([], [], [])
-        said = _speech(sources) if generator.random() < 0.6 else None
+        said = _speech(sources, kept, generator) if generator.random() < SPOKEN else None
     else:
         works = _works(out / "corpus.npz", kept) if sources.data else {}
         chosen = arrange.arrange(_piece(works, generator), RECORDING_S - 2, generator)
         dry, notes, timbres = _played(chosen, _hall(sources, kept), generator)
-        said = _speech(sources) if generator.random() < 0.02 else None
-    if sources.samples is not None and generator.random() < (NOISY if timbres else 0.5):
+        said = _speech(sources, kept, generator) if generator.random() < 0.03 else None
+    if sources.samples is not None and generator.random() < (NOISY if timbres else 0.6):
         dry = _noisy(dry, sources.samples, generator)
     sound, notes = recording.somewhere(dry, notes, features.RATE, generator, said)
     length = int(RECORDING_S * features.RATE)
@@ -255,7 +256,7 @@ def _noises(samples: Path) -> list[Path]:
     return sampler.noises(samples)
 
 
-@lru_cache(maxsize=400)
+@lru_cache(maxsize=2500)
 def _noise(path: Path) -> Array:
     """Mono, at the rate of the features, peak 1."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
@@ -263,9 +264,24 @@ def _noise(path: Path) -> Array:
     return np.asarray(mono / max(float(np.abs(mono).max()), 1e-6), dtype=np.float32)
 
 
-@lru_cache(maxsize=1)
-def _speech(sources: Sources) -> Array | None:
-    if sources.data is None:
+def _speech(sources: Sources, split: str, generator: Generator) -> Array | None:
+    """One person who talks for some seconds, in their own voice or in a higher or lower one."""
+    everybody = _speakers(sources.samples, split) if sources.samples else []
+    if not everybody:
         return None
-    samples, rate = soundfile.read(sources.data / "real" / "not_music" / "speech_198.flac", dtype="float32")
-    return np.asarray(soxr.resample(samples, rate, features.RATE), dtype=np.float32)
+    words = everybody[int(generator.integers(len(everybody)))]
+    speed = 2 ** (generator.uniform(-5, 7) / 12)
+    left = int(generator.uniform(6, RECORDING_S) * features.RATE)
+    said: list[Array] = []
+    while left > 0:
+        word = _noise(words[int(generator.integers(len(words)))])
+        places = np.arange(int(len(word) / speed)) * speed
+        rest_s = generator.uniform(0, 0.12) if generator.random() < 0.8 else generator.uniform(0.2, 1.5)
+        said += [np.interp(places, np.arange(len(word)), word), np.zeros(int(rest_s * features.RATE))]
+        left -= len(said[-2]) + len(said[-1])
+    return np.concatenate(said).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _speakers(samples: Path, split: str) -> list[list[Path]]:
+    return sampler.speakers(samples, split)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from clefkit.notes import Notes, make
 
@@ -46,9 +47,15 @@ def draw(length_s: float, generator: Generator) -> Notes:
         time_s = max(off for _, off, _, _ in rows) + float(rest_s)
     onset, offset, pitch, velocities = np.array(rows).T
     fits = onset < length_s - 0.1
-    high = np.clip(pitch, 24, 105)[fits]
+    high = _in_range(pitch[fits])
     loud = np.clip(np.rint(velocities), 15, 127)[fits]
     return make(onset[fits], np.minimum(offset[fits], length_s), high, loud)
+
+
+def _in_range(pitch: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Within 24 to 105, by whole octaves."""
+    below, above = np.ceil((24 - pitch) / 12), np.ceil((pitch - 105) / 12)
+    return np.asarray(pitch + 12 * np.maximum(below, 0) - 12 * np.maximum(above, 0))
 
 
 def _long(generator: Generator) -> Figure:

@@ -5,6 +5,7 @@ instrument by a pattern that says what pitch a name means. From clones of them t
 
     <instrument>/<file>.flac    22,050 Hz, mono, 16 bits, at most 8 s, peak -1 dB
     noise/<file>.flac           what has no pitch
+    drum/<file>.flac, speech/   what has one, but is nobody's note
     index.csv                   one row a file: COLUMNS
 
 A name's pitch is believed only where the sound agrees within 60 cents; the octave of a whole instrument is put right
@@ -43,9 +44,9 @@ TABLE = Path(__file__).with_name("samples.toml")
 COLUMNS: tuple[str, ...] = (
     "file",  # below the folder
     "instrument",  # one timbre
-    "family",  # bowed, plucked, struck, wind, brass, reed, voice, keys, mallet, organ, noise
+    "family",  # bowed, plucked, struck, wind, brass, reed, voice, keys, mallet, organ, noise, drum, speech
     "held",  # 1: sounds as long as the player wants; 0: dies away by itself
-    "midi_pitch",  # as it sounds, with a fraction; empty for noise
+    "midi_pitch",  # as it sounds, with a fraction; empty where there is none
     "dynamic",  # as the source names it
     "source",  # owner/name on GitHub
     "commit",
@@ -56,6 +57,7 @@ COLUMNS: tuple[str, ...] = (
     "onset_s",  # where in the file the note is heard to begin
     "split",  # train or validation, whole instruments
 )
+NO_PITCH = ("noise", "drum", "speech")
 LARGEST = 4 * 2**20 - 1  # bytes of a source file: more than a note needs
 NOTE = re.compile(r"([A-Ha-h])(is|es|#|♯|b|s)?(-?\d+)")
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "h": 11, "b": 11}
@@ -81,7 +83,7 @@ class Entry(NamedTuple):
 
 
 class Note(NamedTuple):
-    """sound: (samples,) at `single.RATE`; onset_s: in it; pitch: MIDI, nan for noise"""
+    """sound: (samples,) at `single.RATE`; onset_s: in it; pitch: MIDI, nan where there is none"""
 
     sound: Array
     onset_s: float
@@ -243,7 +245,7 @@ def _instrument(clone: Path, out: Path, entry: Entry) -> tuple[list[dict[str, st
 
 
 def _row(entry: Entry, match: re.Match[str], note: Note, digest: str) -> dict[str, str]:
-    folder = "noise" if entry.family == "noise" else entry.name
+    folder = entry.family if entry.family in NO_PITCH else entry.name
     stem = re.sub(r"[^a-z0-9]+", "_", match[0].rsplit(".", 1)[0].replace("#", "s").lower()).strip("_")
     dynamic = match.groupdict().get("dynamic") or ""
     return {
@@ -304,8 +306,9 @@ def _note(content: bytes, entry: Entry, match: re.Match[str]) -> Note:
     mono = soxr.resample(recorded.mean(axis=1), entry.rate or rate, single.RATE, quality="HQ")
     sound = np.asarray(mono, dtype=np.float32)
     sound, onset_s = single.cut(sound - sound.mean())
-    if entry.family == "noise":
-        single.check_noise(sound)
+    if entry.family in NO_PITCH:
+        if entry.family == "noise":
+            single.check_noise(sound)
         return Note(sound, onset_s, float("nan"))
     named = named_pitch(match, entry.keys) + entry.transpose
     return Note(sound, onset_s, single.sounding_pitch(sound[round(onset_s * single.RATE) :], named, entry.family))

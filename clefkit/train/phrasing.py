@@ -3,7 +3,7 @@
 A line has one note at a time. Joins are of three kinds: "start" after a silence, "again" where the tone is broken or
 dips before the note (tongued, bowed anew, a consonant), "slur" where nothing but the pitch changes. Onsets and offsets
 are where a careful listener puts them: a slur at half of its glide, anything else where the tone begins, at a tenth of
-its height; an offset where the tone has fallen to a fifth. A hummed consonant (m, n, l) has a pitch too: the onset is
+its height; an offset where the tone has begun to fall. A hummed consonant (m, n, l) has a pitch too: the onset is
 in the middle of it.
 
 How singers and players treat joins: Sundberg 1987, "The Science of the Singing Voice"; Maestre and Gomez 2005,
@@ -261,4 +261,4 @@ def _end(event: Event, after: Event | None, player: Player, generator: Generator
     if generator.random() < player["fall"]:
         event.fall = float(generator.uniform(0.5, 5))
     if after is not None:
-        event.release_s = min(event.release_s, max(0.01, 2 * (after.onset - after.before_s - event.offset)))
+        event.release_s = min(event.release_s, max(0.01, 1.5 * (after.onset - after.before_s - event.offset)))

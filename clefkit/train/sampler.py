@@ -34,6 +34,7 @@ BEFORE_S = 0.15  # that is kept before the onset, at most
 SLUR_S = (-0.12, 0.06)  # between two notes that can be slurred
 FADE_S = 0.08  # of a note that is slurred to the next
 PAST_ATTACK_S = 0.12
+SPEECH = "speech"
 HELD_FOLDERS = ("alto_sax", "double_bass_arco")
 
 
@@ -67,9 +68,22 @@ def instruments(folder: Path) -> list[Instrument]:
 
 
 def noises(folder: Path) -> list[Path]:
-    """Recordings of the index that have no pitch: drums, keys, breaths."""
+    """Recordings of the index that are no notes: drums, keys, breaths."""
+    return [folder / row["file"] for row in _without_pitch(folder) if row.get("family") != SPEECH]
+
+
+def speakers(folder: Path, split: str) -> list[list[Path]]:
+    """What each of those who speak says, word by word."""
+    said: dict[str, list[Path]] = {}
+    for row in _without_pitch(folder):
+        if row.get("family") == SPEECH and row["split"] == split:
+            said.setdefault(row["instrument"], []).append(folder / row["file"])
+    return [files for _, files in sorted(said.items())]
+
+
+def _without_pitch(folder: Path) -> list[dict[str, str]]:
     with (folder / "index.csv").open(encoding="utf-8", newline="") as index:
-        return [folder / row["file"] for row in csv.DictReader(index) if not row.get("midi_pitch")]
+        return [row for row in csv.DictReader(index) if not row.get("midi_pitch")]
 
 
 def reach(instrument: Instrument, pitch: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clefkit import features
+from clefkit.errors import UsageError
 from clefkit.nets.timbre import Timbre
 from clefkit.train.data import Shard
 from clefkit.transcribe import timbre
@@ -30,6 +31,8 @@ NOTES = 96
 RATE = 2e-3
 TEMPERATURE = 0.1
 NOT_FOUND = 0.12
+FEWEST = 8
+ALONE = 0.15  # of the recordings of one timbre are taken
 TELL_EVERY = 250
 
 
@@ -58,19 +61,16 @@ class Odds(nn.Module):
 
 def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> Some:
     """Notes of one recording, a stretch of it."""
-    while True:
-        shard = shards[int(generator.integers(len(shards)))]
-        number = int(generator.integers(len(shard.timbres)))
-        table = shard.notes[number]
-        if len(table) >= 8 and (len(set(shard.timbres[number])) > 1 or generator.random() < 0.15):
-            break
+    shard, number = _choose(shards, generator)
+    table = shard.notes[number]
     names = shard.timbres[number]
     codes = np.array([names.index(name) for name in names])
     sound = shard.sound[shard.first[number] : shard.first[number + 1]]
     onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
     length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
-    inside = (table[:, 2] >= features.LOWEST_PITCH) & (table[:, 2] < features.LOWEST_PITCH + features.PITCHES)
+    inside = _inside(table)
     found = np.flatnonzero((generator.random(len(table)) > NOT_FOUND) & inside)
+    found = found if len(found) else np.flatnonzero(inside)
     first = int(generator.integers(0, max(1, len(found) - most)))
     chosen = found[first : first + most]
     start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)
@@ -83,6 +83,25 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
         codes[table[chosen, 4].astype(int)],
         pitch,
     )
+
+
+def _choose(shards: Sequence[Shard], generator: Generator) -> tuple[Shard, int]:
+    """A recording with a few notes, of one timbre less often.
+
+    raises: UsageError when there is hardly any
+    """
+    for _ in range(10_000):
+        shard = shards[int(generator.integers(len(shards)))]
+        number = int(generator.integers(len(shard.timbres)))
+        enough = int(_inside(shard.notes[number]).sum()) >= FEWEST
+        if enough and (len(set(shard.timbres[number])) > 1 or generator.random() < ALONE):
+            return shard, number
+    raise UsageError("the training set has no recordings of several instruments: make a larger one")
+
+
+def _inside(table: Array) -> NDArray[np.bool_]:
+    """(notes,): whether the network knows the pitch."""
+    return (table[:, 2] >= features.LOWEST_PITCH) & (table[:, 2] < features.LOWEST_PITCH + features.PITCHES)
 
 
 def _roll(table: Array, first: int, frames: int) -> NDArray[np.bool_]:
