@@ -277,9 +277,10 @@ def _speech(sources: Sources, split: str, generator: Generator) -> Array | None:
         word = _noise(words[int(generator.integers(len(words)))])
         places = np.arange(int(len(word) / speed)) * speed
         rest_s = generator.uniform(0, 0.12) if generator.random() < 0.8 else generator.uniform(0.2, 1.5)
-        said += [np.interp(places, np.arange(len(word)), word), np.zeros(int(rest_s * features.RATE))]
-        left -= len(said[-2]) + len(said[-1])
-    return np.concatenate(said).astype(np.float32)
+        spoken = np.interp(places, np.arange(len(word)), word).astype(np.float32)
+        said.append(np.pad(spoken, (0, int(rest_s * features.RATE))))
+        left -= len(said[-1])
+    return np.concatenate(said)
 
 
 @lru_cache(maxsize=4)
