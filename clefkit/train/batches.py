@@ -1,7 +1,7 @@
 """Clips of the training set, varied as only features can be cheaply, with what the network should say of each frame.
 
 A clip is made louder or softer against its level, equalised by a smooth curve, moved by some semitones (with its
-notes), or laid over another clip: energies add.
+notes), put out of tune, or laid over another clip: energies add.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit import features
+from clefkit import features, tuning
 from clefkit.train.data import Shard
 
 Array = NDArray[np.float32]
@@ -24,6 +24,7 @@ LOUDER_DB = 4.0  # how far a clip is made louder or softer at most, against the 
 CURVE_DB = 5.0
 MOVED = 0.5  # of the clips, by up to
 FARTHEST = 5  # semitones
+OUT_OF_TUNE = 0.1  # of the clips, by a third of a semitone: as when the tuning was judged wrongly
 LAID_OVER = 0.2
 EMPTY = 0.1  # of the clips are from recordings without notes: speech, drums, noise
 RANGE_DB = features.CEILING_DB - features.FLOOR_DB
@@ -58,18 +59,10 @@ def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[A
     start = int(generator.integers(0, end - first - frames + 1))
     sound = features.restored(shard.sound[first + start : first + start + frames].transpose(1, 0, 2))
     semitones = int(generator.integers(-FARTHEST, FARTHEST + 1)) if generator.random() < MOVED else 0
-    return _moved(sound, semitones), target(shard.notes[number], start, frames, semitones)
-
-
-def _moved(sound: Array, semitones: int) -> Array:
-    """By whole semitones; what comes in from beyond the range is silent."""
     bins = features.BINS_PER_SEMITONE * semitones
-    result = np.zeros_like(sound)
-    if bins >= 0:
-        result[..., bins:] = sound[..., : features.BINS - bins]
-    else:
-        result[..., :bins] = sound[..., -bins:]
-    return result
+    if generator.random() < OUT_OF_TUNE:
+        bins += int(generator.choice([-1, 1]))
+    return tuning.moved(sound, bins), target(shard.notes[number], start, frames, semitones)
 
 
 def _over(sound: Array, other: Array, gain_db: float) -> Array:

@@ -2,9 +2,9 @@
 
 A recording is 45 seconds of one work, or of exercises, arranged, played by a font, real single notes or made-up
 instruments, and recorded somewhere. It is drawn from (seed, set, shard, number) alone, so a shard can be built again,
-bit for bit, in any order and by any number of processes, and is skipped when it is there. Features are rounded to 8
-bits (a third of a decibel): 52 kB a second. Shards are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz`
-(the notes) beside it; `manifest.json` says from what.
+bit for bit, in any order and by any number of processes, and is skipped when it is there. Features are as the network
+will see them, moved into tune (`clefkit.tuning`), and rounded to 8 bits (a third of a decibel): 52 kB a second. Shards
+are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz` (the notes) beside it; `manifest.json` says from what.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit import features
+from clefkit import features, tuning
 from clefkit.errors import UsageError
 from clefkit.notes import Notes, make
 from clefkit.record import sha256
@@ -135,7 +135,8 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
 def _write_shard(path: Path, recordings: Iterator[tuple[Array, Notes, list[str]]]) -> None:
     sounds, tables, timbres = [], [], []
     for sound, notes, played in recordings:
-        sounds.append(features.stored(features.compute(sound)))
+        seen = features.stored(features.compute(sound))  # first: so a move by whole bins changes no number
+        sounds.append(features.stored(tuning.tuned(features.restored(seen))))
         tables.append(np.stack([getattr(notes, name) for name in COLUMNS], axis=1).astype(np.float32))
         timbres.append(json.dumps(played))
     np.save(path.with_suffix(".npy"), np.concatenate(sounds))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from clefkit import audio, features, score
+from clefkit import audio, features, score, tuning
 from clefkit import notes as note_files
 from clefkit.notes import Notes, make
 from clefkit.train import data
@@ -62,7 +62,7 @@ def held_out(folder: Path, cents: Sequence[int] = (0,)) -> Iterable[tuple[str, s
     for row in manifest["files"]:
         if row["cents"] in cents:
             path = folder / row["file"]
-            sound = features.compute(np.concatenate(list(audio.blocks(path, features.RATE))))
+            sound = tuning.tuned(features.compute(np.concatenate(list(audio.blocks(path, features.RATE)))))
             group = NO_NOTES if row["source"] == NO_NOTES else f"{row['instruments']}"
             yield row["file"], group, note_files.read(folder / row["reference"]["file"]), sound
 

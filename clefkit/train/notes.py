@@ -1,6 +1,6 @@
 """Training of the network `notes`: loss, loop, state.
 
-AdamW; the learning rate stays at its height and falls to 0 over the last third of the steps; six clips of 4.6 s a step,
+AdamW; the learning rate stays at its height and falls to 0 over the last fifth of the steps; six clips of 4.6 s a step,
 bfloat16. The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss
 for Dense Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights.
 
@@ -33,7 +33,7 @@ CLIPS = 6
 CLIP_FRAMES = 198
 RATE = 2.5e-3
 WARM_UP = 100
-FALLS_FROM = 0.65
+FALLS_FROM = 0.8
 FRAME_WEIGHTS = (0.65, 0.35)  # of silent and of sounding cells
 OFFSET_WEIGHT, VELOCITY_WEIGHT = 0.3, 0.1
 AVERAGE = 0.998

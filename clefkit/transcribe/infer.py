@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features
+from clefkit import features, tuning
 from clefkit.errors import InputError, MissingError
 from clefkit.transcribe import graph, samples, thresholds, timbre
 from clefkit.transcribe.thresholds import Thresholds
@@ -72,7 +72,7 @@ class Model(NamedTuple):
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """(samples,) each, float32, mono, at 22,050 Hz -> (frames, outputs, pitches) each, 0 to 1."""
-        return outputs(features.stream(blocks), self)
+        return outputs(tuning.follow(features.stream(blocks)), self)
 
 
 @lru_cache(maxsize=2)

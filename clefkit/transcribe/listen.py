@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features
+from clefkit import features, tuning
 from clefkit.notes import Notes
 from clefkit.transcribe import infer
 from clefkit.transcribe.decode import Decoder, Found, collected
@@ -60,8 +60,8 @@ def listen(
 ) -> Heard:
     """Hear the notes of a sound.
 
-    Who looks at the sound of single notes has all here: `_watched` sees the features first, `decoder.found` grows as
-    notes end.
+    Who looks at the sound of single notes has all here: `_shown` has the features first, `decoder.found` grows as notes
+    end.
 
     sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
     activations, spectrum: whether they are to be kept
@@ -84,7 +84,7 @@ def listen(
             told = len(decoder.found)
     decoder.finish()
     if seen is not None and not isinstance(model, infer.Model):  # its eyes are others
-        for _ in _watched(features.stream(sound(features.RATE)), seen, None):
+        for _ in _kept(features.stream(sound(features.RATE)), seen):
             pass
     found = [note for note in decoder.found if settings.admit(note)]
     if whose is None:
@@ -110,17 +110,23 @@ class _Blocks:
 
 
 def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None, whose: Collector | None) -> Iterator[Array]:
-    """What the model says; `seen` and `whose` get the features on the way, when the model sees them, too."""
-    if isinstance(model, infer.Model):
-        return infer.outputs(_watched(features.stream(blocks), seen, whose), model)
-    return model.outputs(blocks)
+    """What the model says; on the way, when it sees the features, `seen` gets them as they are, `whose` in tune."""
+    if not isinstance(model, infer.Model):
+        return model.outputs(blocks)
+    tuned = tuning.follow(_kept(features.stream(blocks), seen))
+    return infer.outputs(_shown(tuned, whose), model)
 
 
-def _watched(pieces: Iterator[Array], seen: Spool | None, whose: Collector | None) -> Iterator[Array]:
-    """The features as they are. Whoever wants to see them sees them here, before their outputs are there."""
+def _kept(pieces: Iterable[Array], seen: Spool | None) -> Iterator[Array]:
+    for piece in pieces:
+        if seen is not None:
+            seen.push(features.stored(piece[:, 0]))
+        yield piece
+
+
+def _shown(pieces: Iterable[Array], whose: Collector | None) -> Iterator[Array]:
+    """Whoever tells timbres apart sees a piece before its outputs are there."""
     for piece in pieces:
         if whose is not None:
             whose.see(piece)
-        if seen is not None:
-            seen.push(features.stored(piece[:, 0]))
         yield piece
