@@ -30,6 +30,8 @@ Array = NDArray[np.float32]
 HELD_OUT = Path(__file__).with_name("fonts_heldout.toml")
 GAIN = 0.25  # brings made-up instruments to the level of a soundfont
 SOURCES = ("font", "sampled", "phrase", "made up")
+SHARES = (0.46, 0.28, 0.14, 0.12)  # how often each of them plays
+SHARES_WITHOUT_SAMPLES = (0.68, 0.0, 0.16, 0.16)
 
 
 class Hall(NamedTuple):
@@ -55,8 +57,7 @@ def play(part: Voice, hall: Hall, length: int, tuning: float, generator: Generat
     """
     if part.drums:
         return _on_font(part, hall, length, generator)
-    shares = np.array([0.46, 0.28, 0.14, 0.12]) if hall.samples else np.array([0.68, 0.0, 0.16, 0.16])
-    source = SOURCES[int(generator.choice(4, p=shares))]
+    source = SOURCES[int(generator.choice(4, p=SHARES if hall.samples else SHARES_WITHOUT_SAMPLES))]
     played = None
     if source == "sampled":
         played = _sampled(part, hall, length, tuning, generator)
