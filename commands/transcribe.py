@@ -45,6 +45,8 @@ def transcribe(
     Which instruments play, and how many, needs not be known: notes that sound alike share a track. --instruments 1
     puts all in one track, --instruments 3 finds three.
 
+    A recording need not be tuned to A = 440 Hz, nor stay as it is tuned: notes are those that were played.
+
     Reads WAV, FLAC, OGG and MP3; m4a and video when the program ffmpeg is installed.
 
     --threshold .5 is what the checkpoint was tuned to: the best F-measure on its validation set. Take .3 when missing
@@ -57,7 +59,7 @@ def transcribe(
     (if the checkpoint has it) offset, each (frames, 88) from A0 to C8, 0 to 1, and times_s.
 
     A folder given as --model holds model.onnx and config.toml. The graph takes "sound" (1, channels, frames, bins):
-    the features of clefkit.features, any number of frames; and gives "logits" (1, outputs, frames, 88). The config
+    the features of clefkit.features, moved into tune, any number of frames; and gives "logits" (1, outputs, frames, 88). The config
     has net = "notes", outputs = ["onset", "frame", "offset", "velocity"] (at least the first two), reach = frames on
     each side that an output depends on, and [thresholds] with onset, again, frame, sustain. With input = "audio" the
     graph takes "audio" (1, samples) instead, and the config also has rate_hz, hop = samples from frame to frame, and
