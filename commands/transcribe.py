@@ -59,11 +59,12 @@ def transcribe(
     (if the checkpoint has it) offset, each (frames, 88) from A0 to C8, 0 to 1, and times_s.
 
     A folder given as --model holds model.onnx and config.toml. The graph takes "sound" (1, channels, frames, bins):
-    the features of clefkit.features, moved into tune, any number of frames; and gives "logits" (1, outputs, frames, 88). The config
-    has net = "notes", outputs = ["onset", "frame", "offset", "velocity"] (at least the first two), reach = frames on
-    each side that an output depends on, and [thresholds] with onset, again, frame, sustain. With input = "audio" the
-    graph takes "audio" (1, samples) instead, and the config also has rate_hz, hop = samples from frame to frame, and
-    window = samples at once; frame 0 is centred on the first sample, and window / hop frames come out.
+    the features of clefkit.features, moved into tune, any number of frames; and gives "logits" (1, outputs, frames,
+    88). The config has net = "notes", outputs = ["onset", "frame", "offset", "velocity"] (at least the first two),
+    reach = frames on each side that an output depends on, and [thresholds] with onset, again, frame, sustain. With
+    input = "audio" the graph takes "audio" (1, samples) instead, and the config also has rate_hz, hop = samples from
+    frame to frame, and window = samples at once; frame 0 is centred on the first sample, and window / hop frames come
+    out.
 
     \b
     Examples:
