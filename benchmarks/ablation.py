@@ -140,8 +140,7 @@ VARIANTS = {ALL: lambda: None, **BUILT, **TRAINED, **SEEN}
 def run(name: str, asked: Asked) -> dict[str, Any]:
     """Train a variant in this process, which is of no use for another one afterwards, and judge it."""
     VARIANTS[name]()
-    own = name if name in BUILT or name in SEEN else ALL
-    folder = asked.work / own.replace(" ", "-").replace(",", "")
+    folder = asked.work / slug(ALL if name in TRAINED else name)
     folder.mkdir(parents=True, exist_ok=True)
     assert asked.sources.data is not None
     corpus.read(asked.sources.data, asked.work / "corpus.npz")
@@ -151,11 +150,15 @@ def run(name: str, asked: Asked) -> dict[str, Any]:
         if not (folder / f"train-{number:03d}.npz").is_file():
             data.build_shard(asked.sources, folder, "train", number, 0)
     size = SIZES["notes-small"]
-    work = asked.work / "trained" / name.replace(" ", "-").replace(",", "")
+    work = asked.work / "trained" / slug(name)
     for row in notes.train(folder, work, size, asked.steps, 0, asked.threads):
         print(json.dumps({"variant": name} | row), flush=True)
     network, _ = notes.trained(work, size)
     return {"variant": name} | judged(network, asked.judges)
+
+
+def slug(name: str) -> str:
+    return name.replace(" ", "-").replace(",", "")
 
 
 def judged(network: torch.nn.Module, judges: Path) -> dict[str, float]:
@@ -207,12 +210,17 @@ def main() -> None:
         with results.open("a", encoding="utf-8") as out:
             print(json.dumps(row), file=out)
         return
+    results.touch()
     for name in given.only:
-        kept = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
-        if not any(row["variant"] == name for row in kept):
+        if name not in kept(results):
             subprocess.run([sys.executable, *sys.argv, "--here", "--only", name], check=True, stdout=sys.stderr)
-    found = {row["variant"]: row for row in map(json.loads, results.read_text().splitlines())}
+    found = kept(results)
     print("\n".join(table(found[name] for name in VARIANTS if name in found)))
+
+
+def kept(results: Path) -> dict[str, dict[str, Any]]:
+    """Rows by variant."""
+    return {row["variant"]: row for row in map(json.loads, results.read_text(encoding="utf-8").splitlines())}
 
 
 if __name__ == "__main__":
