@@ -76,6 +76,28 @@ def test_an_arrangement_is_drawn_from_the_seed_alone(piece: Notes) -> None:
     assert first.tuning != other.tuning
 
 
+def test_long_notes_are_struck_again_without_gaps_or_overlaps() -> None:
+    long = make([0.0, 1.0, 3.0], [1.0, 3.0, 3.1], [60, 64, 67], [80, 80, 80])
+    most = 0
+    for seed in range(20):
+        played = arrange._repeated(long, default_rng(seed))
+        for pitch, start, end in ((60, 0.0, 1.0), (64, 1.0, 3.0), (67, 3.0, 3.1)):
+            mine = played.pitch == pitch
+            assert (played.onset[mine][0], played.offset[mine][-1]) == pytest.approx((start, end))
+            assert np.allclose(played.onset[mine][1:], played.offset[mine][:-1])
+            assert np.diff(played.onset[mine]).min(initial=9) > 0.089
+        most = max(most, len(played))
+    assert most > 15
+
+
+def test_a_part_is_sometimes_doubled_at_the_unison_or_an_octave() -> None:
+    voices = [make([0.0], [1.0], [60]), make([0.5], [1.0], [67])]
+    drawn = [arrange._doubled(voices, default_rng(seed)) for seed in range(500)]
+    more = [each[2] for each in drawn if len(each) == 3]
+    assert 25 < len(more) < 80
+    assert {int(each.pitch[0]) for each in more} == {48, 55, 60, 67, 72, 79}
+
+
 def test_exercises_stay_in_range_and_hold_chords_repeats_and_long_notes() -> None:
     chords = repeats = lone = 0
     for seed in range(20):

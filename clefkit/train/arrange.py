@@ -50,6 +50,8 @@ FAMILIES: tuple[tuple[tuple[int, ...], int, int, float], ...] = (
     ((104, 105, 106, 107), 45, 88, 0.7),
 )
 PARTS = (0.2, 0.22, 0.22, 0.24, 0.12)  # how often one to five parts play
+DOUBLED = 0.1  # how often one more player doubles a part, at the unison or an octave
+REPEATED = 0.12  # of the parts: long notes are struck again and again
 
 
 class Voice(NamedTuple):
@@ -82,7 +84,7 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
     transposition = int(generator.integers(-6, 7))
     tuning = float(generator.uniform(-0.5, 0.5) if generator.random() < 0.45 else generator.normal(0, 0.08))
     voices = []
-    for voice in _voices(stretch, generator):
+    for voice in _doubled(_voices(stretch, generator), generator):
         program, shift = _instrument(voice.pitch + transposition, generator)
         played = _play(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
         voices.append(Voice(played, program, _manner(played, program, tuning, length_s, generator)))
@@ -126,6 +128,27 @@ def _voices(piece: Notes, generator: Generator) -> list[Notes]:
     return [voice for voice in voices if len(voice) > 0]
 
 
+def _doubled(voices: list[Notes], generator: Generator) -> list[Notes]:
+    if not voices or generator.random() >= DOUBLED:
+        return voices
+    voice = voices[int(generator.integers(len(voices)))]
+    return [*voices, replace(voice, pitch=voice.pitch + int(generator.choice([0, -12, 12])))]
+
+
+def _repeated(voice: Notes, generator: Generator) -> Notes:
+    """Some of its long notes as many short ones, as accompaniments and tremolos have them."""
+    step_s = float(np.exp(generator.uniform(np.log(0.09), np.log(0.3))))
+    length = voice.offset - voice.onset
+    struck = (length > 2 * step_s) & (generator.random(len(voice)) < generator.uniform(0.2, 0.8))
+    count = np.where(struck, np.floor(length / step_s), 1).astype(int)
+    index = np.repeat(np.arange(len(voice)), count)
+    among = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
+    each = (length / count)[index]
+    onset = voice.onset[index] + among * each
+    velocity = np.clip(np.rint(voice.velocity[index] + generator.normal(0, 6, len(index))), 15, 127)
+    return make(onset, onset + each, voice.pitch[index], velocity)
+
+
 def _instrument(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, int]:
     """A program, and by how many octaves (in semitones) the part moves to be in its range."""
     low, high = float(np.quantile(pitch, 0.02)), float(np.quantile(pitch, 0.98))
@@ -142,6 +165,8 @@ def _instrument(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, 
 
 def _play(voice: Notes, program: int, generator: Generator) -> Notes:
     """Timing, articulation and dynamics of one player."""
+    if generator.random() < REPEATED:
+        voice = _repeated(voice, generator)
     count = len(voice)
     tight = generator.choice([0.0, 0.006, 0.012, 0.02])
     drift = np.interp(voice.onset, np.arange(0, 80, 2.0), generator.normal(0, 2 * tight, 40))
