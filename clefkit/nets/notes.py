@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, relu_
 
 from clefkit import features
 
@@ -59,13 +59,13 @@ class Notes(nn.Module):
         self.harmonics = Harmonics(width)
         self.blocks = nn.Sequential(*(Block(width, size.inner, frames, interval) for frames, interval in size.blocks))
         self.head = nn.Conv2d(width, len(OUTPUTS), 1)
-        self.relu = nn.ReLU()
         assert self.head.bias is not None
         nn.init.constant_(self.head.bias, -3.0)  # nearly every cell is silent: start from there
 
     def forward(self, sound: Tensor) -> Tensor:
         own = sound[..., : features.BINS_PER_SEMITONE * features.PITCHES]
-        x = self.relu(self.stem_norm(self.stem(own)) + self.register + self.context(sound))
+        x = self.stem_norm(self.stem(own))
+        x = relu_(x + (self.register.to(x.dtype) + self.context(sound)))
         x = self.harmonics(x)
         x = self.blocks(x)
         logits: Tensor = self.head(x)
@@ -85,13 +85,12 @@ class Context(nn.Module):
         self.squeeze = nn.Linear(features.CHANNELS * features.BINS // BAND, few)
         self.around = nn.Conv2d(few, few, (2 * CONTEXT_REACH + 1, 1), padding=(CONTEXT_REACH, 0))
         self.spread = nn.Conv2d(few, width, 1)
-        self.relu = nn.ReLU()
 
     def forward(self, sound: Tensor) -> Tensor:
         batch, channels, frames, bins = sound.shape
         bands = sound.reshape(batch, channels, frames, bins // BAND, BAND).mean(-1)
-        summary = self.relu(self.squeeze(bands.permute(0, 2, 1, 3).flatten(2)))
-        result: Tensor = self.spread(self.relu(self.around(summary.transpose(1, 2)[..., None])))
+        summary = relu_(self.squeeze(bands.permute(0, 2, 1, 3).flatten(2)))
+        result: Tensor = self.spread(relu_(self.around(summary.transpose(1, 2)[..., None])))
         return result
 
 
@@ -104,11 +103,9 @@ class Harmonics(nn.Module):
         self.twelfths = pitch_convolution(width, width, taps=3, distance=19)
         self.seventeenths = pitch_convolution(width, width, taps=3, distance=28)
         self.norm = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.relu(x + self.norm(self.octaves(x) + self.twelfths(x) + self.seventeenths(x)))
-        return result
+        return relu_(x + self.norm(self.octaves(x) + self.twelfths(x) + self.seventeenths(x)))
 
 
 class Block(nn.Module):
@@ -120,12 +117,10 @@ class Block(nn.Module):
         self.near_norm = nn.BatchNorm2d(inner)
         self.far = pitch_convolution(inner, width, taps=3, distance=interval)
         self.far_norm = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.near_norm(self.near(x)))
-        result: Tensor = self.relu(x + self.far_norm(self.far(y)))
-        return result
+        y = relu_(self.near_norm(self.near(x)))
+        return relu_(self.far_norm(self.far(y)).add_(x))
 
 
 def pitch_convolution(before: int, after: int, taps: int, distance: int) -> nn.Conv2d:
