@@ -284,6 +284,9 @@ def test_training_learns_and_goes_on_exactly_where_it_stopped(built: Path, tmp_p
     network, step = recipe.trained(tmp_path / "a", SMALL)
     assert step == 24
     assert torch.equal(network.head.weight, state(tmp_path / "a")["average head.weight"])
+    torch.manual_seed(0)
+    for name, fresh in nets.Notes(SMALL).named_parameters():
+        assert not torch.equal(fresh, state(tmp_path / "a")[name]), f"{name} never learnt"
 
 
 @pytest.mark.usefixtures("_small_steps")
