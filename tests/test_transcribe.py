@@ -93,7 +93,7 @@ def test_a_seam_neither_loses_nor_doubles_a_note(model: infer.Model) -> None:
     for window in (64, 100, 4096):
         decoder = Decoder(model.thresholds)
         for piece in infer.outputs(features.stream([sound]), model, window=window):
-            decoder.push(piece)
+            decoder.push(infer.arranged(piece, model.names))
         again = decoder.finish()
         assert again.pitch.tolist() == whole.pitch.tolist()
         assert np.allclose(again.intervals, whole.intervals, atol=1e-3)

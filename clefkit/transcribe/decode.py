@@ -34,7 +34,11 @@ SHORTEST_S = 0.03
 
 
 class Found(NamedTuple):
-    """A note. onset_s, offset_s: seconds; confidence: 0 to 1; first, last: frames of its onset and its last sound"""
+    """A note.
+
+    onset_s, offset_s: seconds; confidence: 0 to 1; first, last: frames of its onset and its last sound
+    double: whether another part plays it, too
+    """
 
     onset_s: float
     offset_s: float
@@ -43,6 +47,7 @@ class Found(NamedTuple):
     confidence: float
     first: int
     last: int
+    double: bool = False
 
 
 @dataclass
@@ -56,6 +61,7 @@ class _Sounding:
     time: float
     height: float
     velocity: float
+    double: float
     begun: int
     agreed: bool
     total: float = 0.0
@@ -82,7 +88,7 @@ class Decoder:
         self.origin = -self.limits.before  # the frame that row 0 of the next block is
 
     def push(self, outputs: Array) -> None:
-        """outputs: (frames, outputs, pitches), 0 to 1: onset, frame, velocity; or onset, frame, offset, velocity."""
+        """outputs: (frames, outputs, pitches), 0 to 1, as `peaks.DECODED` names them."""
         if self.waiting is None:
             self.waiting = np.zeros((self.limits.before, *outputs.shape[1:]), np.float32)
         self.waiting = np.concatenate([self.waiting, outputs])
@@ -157,8 +163,8 @@ class Decoder:
 
     def _begin(self, block: Block, pitch: int, row: int, time: float, height: float, agreed: bool) -> None:
         total = float(block.summed[max(row, block.first), pitch] - block.summed[row, pitch])
-        velocity = float(block.velocity[row, pitch])
-        self.sounding[pitch] = _Sounding(time, height, velocity, self.origin + row, agreed, total)
+        velocity, double = float(block.velocity[row, pitch]), float(block.double[row, pitch])
+        self.sounding[pitch] = _Sounding(time, height, velocity, double, self.origin + row, agreed, total)
 
     def _fall(self, block: Block, pitch: int, row: int) -> None:
         """The note of this pitch has been below `sustain` for too long by this row."""
@@ -177,8 +183,10 @@ class Decoder:
         offset_s = max(self._seconds(time), onset_s + SHORTEST_S)
         velocity = int(np.clip(round(127 * note.velocity), 1, 127))
         confidence = min(max(note.height * mean, 0.0), 1.0) ** 0.5
-        first, last = note.begun, self.origin + last
-        self.found.append(Found(onset_s, offset_s, pitch + features.LOWEST_PITCH, velocity, confidence, first, last))
+        double = note.double >= self.thresholds.double < 1
+        number = pitch + features.LOWEST_PITCH
+        times = (note.begun, self.origin + last)
+        self.found.append(Found(onset_s, offset_s, number, velocity, confidence, *times, double))
 
     def _since(self, block: Block, note: _Sounding) -> int:
         """The first row whose frame output isn't in the note's `total` yet."""

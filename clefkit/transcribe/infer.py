@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from clefkit import features, tuning
 from clefkit.errors import InputError, MissingError
 from clefkit.transcribe import graph, samples, thresholds, timbre
+from clefkit.transcribe.peaks import DECODED
 from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
@@ -28,7 +29,6 @@ WINDOW = 512  # frames
 OUTPUTS = ("onset", "frame", "velocity")  # of a checkpoint that doesn't say
 MOST_REACH = 4096  # frames
 MOST_SAMPLES = 2**24
-DECODED = ("onset", "frame", "offset", "velocity")
 
 
 class Hearing(Protocol):
@@ -132,12 +132,18 @@ def _whole(config: dict[str, Any], key: str, low: int, high: int, name: str) -> 
 
 
 def arranged(outputs: Array, names: tuple[str, ...]) -> Array:
-    """Outputs as the decoder takes them; where none tells the velocity, the frame output does.
+    """Outputs as the decoder takes them, what is missing 0; but the frame output tells the velocity where none does.
 
     outputs: (frames, outputs, pitches), in the order of `names`
     """
-    wanted = [name for name in DECODED if name in names or name == "velocity"]
-    return outputs[:, [names.index(name if name in names else "frame") for name in wanted]]
+    if names == DECODED:
+        return outputs
+    result = np.zeros((len(outputs), len(DECODED), outputs.shape[2]), np.float32)
+    for place, name in enumerate(DECODED):
+        source = "frame" if name == "velocity" and name not in names else name
+        if source in names:
+            result[:, place] = outputs[:, names.index(source)]
+    return result
 
 
 def outputs(sound: Iterable[Array], model: Model, window: int = WINDOW) -> Iterator[Array]:
