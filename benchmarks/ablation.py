@@ -92,12 +92,22 @@ def cross_entropy() -> None:
     """All cells count alike, however sure the network is of them."""
 
     def plain(logits: Tensor, target: Tensor) -> Tensor:
-        entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1).mean((0, 2))
-        velocity = functional.binary_cross_entropy_with_logits(logits[:, 3], target[:, 3], reduction="none")
-        loud = (velocity * target[:, 0]).sum(-1).mean()
-        return entropy[0] + entropy[1] + notes.OFFSET_WEIGHT * entropy[2] + notes.VELOCITY_WEIGHT * loud
+        cells = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        cells = torch.cat([cells[:, :3], cells[:, 3:] * target[:, :1]], dim=1)  # of an onset, where there is one
+        onset, frame, offset, velocity, double = cells.sum(-1).mean((0, 2)).unbind()
+        said: Tensor = notes.OFFSET_WEIGHT * offset + notes.VELOCITY_WEIGHT * velocity + notes.DOUBLE_WEIGHT * double
+        return onset + frame + said
 
     instead(notes, "loss", plain)
+
+
+def adamw() -> None:
+    """One kind of optimiser for all layers."""
+
+    def alone(weights: Any, rate: float, weight_decay: float, **_: Any) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(weights, rate, weight_decay=weight_decay)
+
+    instead(torch.optim, "Muon", alone)
 
 
 def no_moves() -> None:
@@ -132,7 +142,11 @@ BUILT = {
     "no rooms, microphones, noise": dry,
     "no recordings without notes": no_silence,
 }
-TRAINED = {"plain cross-entropy": cross_entropy, "no transposing, no laying over": no_moves}
+TRAINED = {
+    "plain cross-entropy": cross_entropy,
+    "AdamW instead of Muon": adamw,
+    "no transposing, no laying over": no_moves,
+}
 SEEN = {"one level a recording": one_level, "not moved into tune": as_tuned}
 VARIANTS = {ALL: lambda: None, **BUILT, **TRAINED, **SEEN}
 
