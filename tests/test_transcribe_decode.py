@@ -72,13 +72,19 @@ def test_a_note_ends_at_the_peak_of_the_offset_near_the_fall(late: float) -> Non
     assert in_frames(decoded(outputs).offset)[0] == pytest.approx(40 + late, abs=0.01)
 
 
-def test_an_offset_far_from_the_fall_or_too_low_ends_nothing() -> None:
-    outputs = silence(80)
-    play(outputs, 10.0, 40.0, 60)
+def test_a_note_ends_at_the_highest_offset_since_its_onset() -> None:
+    pitch = 60 - features.LOWEST_PITCH
+    outputs = silence(700)
+    play(outputs, 10.0, 600.0, 60)
     outputs[:, OFFSET] = 0
-    outputs[20, OFFSET, 60 - features.LOWEST_PITCH] = 1.0
-    outputs[39, OFFSET, 60 - features.LOWEST_PITCH] = 0.2
-    assert in_frames(decoded(outputs).offset)[0] == pytest.approx(39.5)
+    for row, height in ((9, 1.0), (11, 0.5), (120, 0.7), (380, 0.9), (599, 0.6), (604, 1.0)):
+        outputs[row, OFFSET, pitch] = height
+    assert in_frames(decoded(outputs).offset).tolist() == pytest.approx([380.0])
+    outputs[250:254, ONSET, pitch] = [0.2, 1.0, 0.2, 0.0]
+    assert in_frames(decoded(outputs).offset).tolist() == pytest.approx([120.0, 380.0]), "of each its own"
+    outputs[:, OFFSET] *= 0.2
+    too_low = decoded(outputs, PLAIN._replace(offset=0.3))
+    assert in_frames(too_low.offset).tolist() == pytest.approx([251.0, 599.5])
 
 
 def test_repeated_notes_meet_or_end_at_the_offset_between_them() -> None:

@@ -2,9 +2,9 @@
 
 A note begins where the onset output has a peak; three frames around the peak tell the time between frames, because
 training drew onsets as triangles two frames wide on each side. It sounds while the frame output stays up (a lower
-threshold than that for beginning: hysteresis, and a short gap is forgiven). It ends at the peak of the offset output
-near the moment when the frame output falls, or else at that moment, or where the same pitch begins again. Peaks and
-hysteresis are those of "Onsets and Frames" (Hawthorne et al. 2018); the rest are the fields of `Thresholds`.
+threshold than that for beginning: hysteresis, and a short gap is forgiven), or until the same pitch begins again. It
+ended by then, where the offset output had its highest peak since the onset. Peaks and hysteresis are those of "Onsets
+and Frames" (Hawthorne et al. 2018); the rest are the fields of `Thresholds`.
 
 The confidence in a note is the geometric mean of two numbers: how high the peak of its onset is, and the mean of the
 frame output while it sounds.
@@ -56,6 +56,7 @@ class _Sounding:
 
     time: of its onset, in frames and parts of them; height: of its onset's peak; begun: a frame
     agreed: whether the frame output says so, too; total: of the frame output before the block
+    ending, fall: time, in frames, and height of the highest peak of the offset output before frame `watched`
     """
 
     time: float
@@ -64,7 +65,10 @@ class _Sounding:
     double: float
     begun: int
     agreed: bool
+    watched: int
     total: float = 0.0
+    ending: float | None = None
+    fall: float = 0.0
 
 
 @dataclass
@@ -115,6 +119,7 @@ class Decoder:
             if last and pitch in self.sounding:
                 self._fall(block, pitch, block.end - 1)
         for pitch, note in self.sounding.items():
+            self._watch(block, pitch, block.end - 1)
             note.total += float(block.summed[block.end, pitch] - block.summed[self._since(block, note), pitch])
         self.origin += count
 
@@ -138,10 +143,9 @@ class Decoder:
         if height and (before is None or height >= self.thresholds.again or self._dips(block, pitch, row)):
             time = self.origin + row + float(block.begins_shift[row, pitch])
             if before is not None:
-                begun = before.begun - self.origin
-                offset = _offset(block, pitch, max(row - self.limits.fall, begun + 1), row - 1)
-                last = max(begun, int(block.loud[row - 1, pitch]))
-                self._end(block, pitch, last, time if offset is None else min(self.origin + offset, time))
+                last = max(before.begun - self.origin, int(block.loud[row - 1, pitch]))
+                ending = self._watch(block, pitch, row - 1)
+                self._end(block, pitch, last, time if ending is None else min(ending, time))
             support = block.frame[row : row + self.limits.support + 1, pitch]
             self._begin(block, pitch, row, time, height, bool(support.max() >= self.thresholds.frame))
         elif block.rises[row, pitch]:
@@ -164,14 +168,27 @@ class Decoder:
     def _begin(self, block: Block, pitch: int, row: int, time: float, height: float, agreed: bool) -> None:
         total = float(block.summed[max(row, block.first), pitch] - block.summed[row, pitch])
         velocity, double = float(block.velocity[row, pitch]), float(block.double[row, pitch])
-        self.sounding[pitch] = _Sounding(time, height, velocity, double, self.origin + row, agreed, total)
+        begun = self.origin + row
+        self.sounding[pitch] = _Sounding(time, height, velocity, double, begun, agreed, begun + 1, total)
 
     def _fall(self, block: Block, pitch: int, row: int) -> None:
         """The note of this pitch has been below `sustain` for too long by this row."""
         begun = self.sounding[pitch].begun - self.origin
         last = max(begun, int(block.loud[row, pitch]))
-        offset = _offset(block, pitch, max(last - self.limits.fall, begun + 1), min(last + self.limits.gap, row))
-        self._end(block, pitch, last, self.origin + (last + 0.5 if offset is None else offset))
+        ending = self._watch(block, pitch, min(last + self.limits.gap, row))
+        self._end(block, pitch, last, self.origin + last + 0.5 if ending is None else ending)
+
+    def _watch(self, block: Block, pitch: int, row: int) -> float | None:
+        """The time of the highest peak of the offset output since the note began, up to this row, if there is one."""
+        note = self.sounding[pitch]
+        first = note.watched - self.origin
+        heights = block.ends[first : row + 1, pitch]
+        if len(heights) and heights.max() > note.fall:
+            best = first + int(heights.argmax())
+            note.fall = float(block.ends[best, pitch])
+            note.ending = self.origin + best + float(block.ends_shift[best, pitch])
+        note.watched = max(note.watched, self.origin + row + 1)
+        return note.ending
 
     def _end(self, block: Block, pitch: int, last: int, time: float) -> None:
         note = self.sounding.pop(pitch)
@@ -201,12 +218,3 @@ def collected(found: Sequence[Found], part: ArrayLike | None = None, parts: tupl
     columns = np.array([each[:5] for each in found], dtype=np.float64).reshape(-1, 5).T
     onset, offset, pitch, velocity, confidence = columns
     return make(onset, offset, pitch, velocity, part, parts, confidence=confidence)
-
-
-def _offset(block: Block, pitch: int, low: int, high: int) -> float | None:
-    """The row, and part of it, of the highest offset's peak from row `low` to `high`."""
-    heights = block.ends[low : high + 1, pitch]
-    if not heights.any():
-        return None
-    row = low + int(heights.argmax())
-    return row + float(block.ends_shift[row, pitch])

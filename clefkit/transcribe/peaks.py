@@ -22,7 +22,6 @@ class Spans(NamedTuple):
     gap: how long a note may dip below the threshold and go on
     support: after an onset, in which the frame output has to agree
     together: between the onsets of a note and of its overtones, at most
-    fall: how long before the frame output has fallen the offset may have been
     stay, rise: how long the frame output stays up, and how long it took to get there, where no onset is needed
     dip: before a repeated onset, in which the frame output has to dip
     """
@@ -30,7 +29,6 @@ class Spans(NamedTuple):
     gap: int
     support: int
     together: int
-    fall: int
     stay: int
     rise: int
     dip: int
@@ -38,7 +36,7 @@ class Spans(NamedTuple):
     @property
     def before(self) -> int:
         """How many frames before a block decisions may look at."""
-        return max(self.stay + self.rise, self.dip, self.gap + 1 + self.fall, self.together) + AROUND
+        return max(self.stay + self.rise, self.dip, self.together) + AROUND
 
     @property
     def after(self) -> int:
@@ -74,7 +72,7 @@ class Block(NamedTuple):
 
 def spans(frames_per_second: float) -> Spans:
     """The durations, at so many frames a second."""
-    seconds = (0.07, 0.07, 0.05, 0.15, 0.1, 0.19, 0.23)
+    seconds = (0.07, 0.07, 0.05, 0.1, 0.19, 0.23)
     return Spans(*(max(1, round(each * frames_per_second)) for each in seconds))
 
 
