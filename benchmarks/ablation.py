@@ -94,8 +94,8 @@ def cross_entropy() -> None:
     def plain(logits: Tensor, target: Tensor) -> Tensor:
         cells = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
         cells = torch.cat([cells[:, :3], cells[:, 3:] * target[:, :1]], dim=1)  # of an onset, where there is one
-        onset, frame, offset, velocity, double = cells.sum(-1).mean((0, 2)).unbind()
-        said: Tensor = notes.OFFSET_WEIGHT * offset + notes.VELOCITY_WEIGHT * velocity + notes.DOUBLE_WEIGHT * double
+        onset, frame, offset, velocity = cells.sum(-1).mean((0, 2)).unbind()
+        said: Tensor = notes.OFFSET_WEIGHT * offset + notes.VELOCITY_WEIGHT * velocity
         return onset + frame + said
 
     instead(notes, "loss", plain)

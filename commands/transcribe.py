@@ -43,8 +43,7 @@ def transcribe(
     """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid), one track a timbre.
 
     Which instruments play, and how many, needs not be known: notes that sound alike share a track. --instruments 1
-    puts all in one track, --instruments 3 finds three. A note that two of them play at once is in both tracks, when the
-    network is sure enough of it.
+    puts all in one track, --instruments 3 finds three.
 
     A recording need not be tuned to A = 440 Hz, nor stay as it is tuned: notes are those that were played.
 
@@ -61,11 +60,11 @@ def transcribe(
 
     A folder given as --model holds model.onnx and config.toml. The graph takes "sound" (1, channels, frames, bins):
     the features of clefkit.features, moved into tune, any number of frames; and gives "logits" (1, outputs, frames,
-    88). The config has net = "notes", outputs = ["onset", "frame", "offset", "velocity", "double"] (at least the first
-    two; double: two parts play it), reach = frames on each side that an output depends on, and [thresholds] with onset,
-    again, frame, sustain. With input = "audio" the graph takes "audio" (1, samples) instead, and the config also has
-    rate_hz, hop = samples from frame to frame, and window = samples at once; frame 0 is centred on the first sample,
-    and window / hop frames come out.
+    88). The config has net = "notes", outputs = ["onset", "frame", "offset", "velocity"] (at least the first two),
+    reach = frames on each side that an output depends on, and [thresholds] with onset, again, frame, sustain. With
+    input = "audio" the graph takes "audio" (1, samples) instead, and the config also has rate_hz, hop = samples from
+    frame to frame, and window = samples at once; frame 0 is centred on the first sample, and window / hop frames come
+    out.
 
     \b
     Examples:

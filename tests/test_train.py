@@ -156,7 +156,7 @@ def test_targets_are_triangles_and_spans() -> None:
     table = in_frames((10.25, 14.0, 60, 127), (12.0, 12.1, 62, 64), (50.0, 60.0, 64, 64))
     target = batches.target(table, 2, 20)
     assert target.shape == (len(nets.OUTPUTS), 20, features.PITCHES)
-    onset, frame, offset, velocity, _ = target[:, :, 60 - 21]
+    onset, frame, offset, velocity = target[:, :, 60 - 21]
     assert np.allclose(onset[6:11], [0, 0.375, 0.875, 0.625, 0.125], atol=1e-3)
     assert frame.nonzero()[0].tolist() == [9, 10, 11]
     assert np.allclose(offset[10:15], [0, 0.5, 1, 0.5, 0], atol=1e-3)
@@ -165,20 +165,6 @@ def test_targets_are_triangles_and_spans() -> None:
     assert target[2, 11, 62 - 21] == pytest.approx(1), "and ends after it"
     assert target[3, 10, 62 - 21] == pytest.approx(64 / 127)
     assert not target[:, :, 64 - 21].any(), "what is yet to come"
-
-
-def test_targets_tell_where_two_parts_play_a_note_together() -> None:
-    """Within 50 ms, 2.15 frames: not one part that strikes it again, nor another pitch, nor later."""
-    table = in_frames(
-        (4, 9, 60, 80), (5, 9, 60, 80), (4, 9, 62, 80), (6.3, 9, 62, 80), (4, 9, 64, 80), (5, 9, 64, 80), (4, 9, 65, 80)
-    )  # fmt: skip
-    table[:, 4] = [0, 1, 0, 1, 2, 2, 1]
-    double = batches.target(table, 0, 20)[4]
-    assert double.any(axis=0).nonzero()[0].tolist() == [60 - 21]
-    assert double[:, 60 - 21].nonzero()[0].tolist() == [3, 4, 5, 6]
-    one, other = (batches.target(in_frames((onset, 9, 60, 80)), 0, 20) for onset in (4.0, 5.0))
-    assert batches._both(one, other)[4, :, 60 - 21].any()
-    assert not batches._both(one, batches.target(in_frames((4.0, 9, 72, 80)), 0, 20))[4].any()
 
 
 def test_targets_move_with_the_pitch_and_leave_the_range() -> None:

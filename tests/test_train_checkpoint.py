@@ -117,7 +117,7 @@ def test_the_shipped_graph_is_the_shipped_weights() -> None:
 def test_thresholds_are_chosen_by_what_they_find() -> None:
     truth = make([0.5, 1.0], [0.9, 1.4], [60, 62])
     table = np.array([[0.5, 0.9, 60, 80, 0], [1.0, 1.4, 62, 80, 0]], np.float32)
-    said = [("faint", 0.42 * batches.target(table, 0, 80)), ("none", np.zeros((5, 80, 88), np.float32))]
+    said = [("faint", 0.42 * batches.target(table, 0, 80)), ("none", np.zeros((4, 80, 88), np.float32))]
     predicted = [
         evaluate.Predicted(
             name, "none" if name == "none" else "1", truth, outputs.transpose(1, 0, 2).astype(np.float16)

@@ -161,20 +161,6 @@ def test_clear_timbres_are_told_apart_and_one_is_one(sizes: list[int]) -> None:
     assert np.bincount(part).tolist() == sorted(sizes, reverse=True), "the part with the most notes is the first"
 
 
-def test_a_note_that_two_play_is_in_the_two_parts_that_fit_best() -> None:
-    generator = default_rng(1)
-    points, whose = clusters([30, 40, 50], generator)
-    for number in range(5):
-        mine = np.flatnonzero(whose == 0)[number]
-        points[mine] = (3 * points[whose == 0].mean(axis=0) + 2 * points[whose == 2].mean(axis=0)) / 5
-    pitch = pitches(len(whose), generator)
-    part = timbre.parts(points, pitch, ODDS)
-    which = np.flatnonzero(whose == 0)[:5]
-    other = timbre.others(points, pitch, part, which, ODDS)
-    assert (part[which] == part[whose == 0][-1]).all()
-    assert (other == part[whose == 2][0]).all()
-
-
 def test_a_number_that_is_known_is_kept() -> None:
     generator = default_rng(5)
     points, whose = clusters([30, 40, 50], generator)

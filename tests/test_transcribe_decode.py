@@ -12,12 +12,12 @@ from clefkit.transcribe.thresholds import moved
 
 Array = NDArray[np.float32]
 PLAIN = Thresholds(onset=0.5, again=0.5, frame=0.4, sustain=0.3)
-ONSET, FRAME, OFFSET, VELOCITY, DOUBLE = range(5)
+ONSET, FRAME, OFFSET, VELOCITY = range(4)
 
 
 def silence(frames: int) -> Array:
     """What a network says of nothing."""
-    outputs = np.zeros((frames, 5, features.PITCHES), np.float32)
+    outputs = np.zeros((frames, 4, features.PITCHES), np.float32)
     outputs[:, VELOCITY] = 0.5
     return outputs
 
@@ -185,7 +185,7 @@ def test_a_frame_output_that_rises_and_stays_begins_a_note_when_it_may() -> None
 
 def test_how_frames_arrive_changes_nothing() -> None:
     generator = np.random.default_rng(3)
-    outputs = generator.uniform(0, 1, (900, 5, features.PITCHES)).astype(np.float32) ** 3
+    outputs = generator.uniform(0, 1, (900, 4, features.PITCHES)).astype(np.float32) ** 3
     outputs[:, 1] = np.clip(np.cumsum(outputs[:, 1] - outputs[:, 1].mean(), axis=0) / 8 + 0.5, 0, 1)  # slower
     for thresholds in (PLAIN, Thresholds(0.5, 0.7, 0.5, 0.3, offset=0.4, ghost=0.6, dip=0.2, legato=0.7)):
         whole = decoded(outputs, thresholds)
@@ -196,19 +196,6 @@ def test_how_frames_arrive_changes_nothing() -> None:
             for name in ("onset", "offset", "pitch", "velocity", "confidence"):
                 assert np.array_equal(getattr(again, name), getattr(whole, name))
         assert np.array_equal(decoded(outputs, thresholds, list(range(1, 900))).intervals, whole.intervals)
-
-
-def test_a_note_that_two_play_is_said_to_be_so_where_it_begins() -> None:
-    outputs = silence(60)
-    for onset, pitch in ((10.0, 60), (30.0, 60), (30.0, 64)):
-        play(outputs, onset, onset + 12, pitch)
-    outputs[30, DOUBLE, 60 - features.LOWEST_PITCH] = 0.75
-    outputs[33, DOUBLE, 64 - features.LOWEST_PITCH] = 1.0
-    for least, expected in ((0.75, [False, True, False]), (0.76, [False] * 3), (1.0, [False] * 3)):
-        decoder = Decoder(PLAIN._replace(double=least))
-        decoder.push(outputs)
-        assert len(decoder.finish()) == 3, "once, as a plain transcription has it"
-        assert [note.double for note in sorted(decoder.found)] == expected
 
 
 @pytest.mark.parametrize("frames_per_second", [22050 / 256, 100.0, 20.0])

@@ -1,5 +1,4 @@
-"""The network behind `transcribe`: which of 88 pitches begin, sound, and end in each frame, how loud, and whether two
-play them at once.
+"""The network behind `transcribe`: which of 88 pitches begin, sound, and end in each frame, and how loud.
 
 A convolutional residual network over (time, pitch). The stem folds three bins of a semitone into one pitch, and knows
 the register; a summary of the whole spectrum tells every pitch what happens around it (a drum, a breath, a chord); then
@@ -20,7 +19,7 @@ from torch import Tensor, nn, relu_
 
 from clefkit import features
 
-OUTPUTS = ("onset", "frame", "offset", "velocity", "double")
+OUTPUTS = ("onset", "frame", "offset", "velocity")
 STEM_REACH = 2
 CONTEXT_REACH = 4
 BAND = 12  # bins that the summary of a spectrum takes together

@@ -18,8 +18,7 @@ from clefkit.train.data import Shard
 
 Array = NDArray[np.float32]
 
-OUTPUTS = 5
-TOGETHER_S = 0.05  # between the onsets of two parts that play one pitch together
+OUTPUTS = 4
 REACH = 2.0  # frames on each side of an onset or offset over which its target falls from 1 to 0
 LOUDER_DB = 4.0  # how far a clip is made louder or softer at most, against the sliding level
 CURVE_DB = 5.0
@@ -45,7 +44,7 @@ def draw(shards: Sequence[Shard], size: int, frames: int, generator: Generator) 
         sound, wanted = _clip(shards, frames, generator)
         if generator.random() < LAID_OVER:
             other, also_wanted = _clip(shards, frames, generator)
-            sound, wanted = _over(sound, other, float(generator.uniform(-10, 0))), _both(wanted, also_wanted)
+            sound, wanted = _over(sound, other, float(generator.uniform(-10, 0))), np.maximum(wanted, also_wanted)
         clips.append((_equalised(sound, generator), wanted))
     return Batch(np.stack([sound for sound, _ in clips]), np.stack([wanted for _, wanted in clips]))
 
@@ -64,13 +63,6 @@ def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[A
     if generator.random() < OUT_OF_TUNE:
         bins += int(generator.choice([-1, 1]))
     return tuning.moved(sound, bins), target(shard.notes[number], start, frames, semitones)
-
-
-def _both(wanted: Array, also_wanted: Array) -> Array:
-    """The target of two clips, one over the other."""
-    result = np.maximum(wanted, also_wanted)
-    result[4] = np.maximum(result[4], np.minimum(wanted[0], also_wanted[0]) >= 0.5)
-    return result
 
 
 def _over(sound: Array, other: Array, gain_db: float) -> Array:
@@ -95,13 +87,11 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
 
     notes: (notes, 5): onset s, offset s, pitch, velocity, part
     start: first frame of the stretch; semitones: added to each pitch
-    returns: (outputs, frames, pitches): onset and offset as triangles, frame 0 or 1, velocity at the onset, and there 1
-        where two parts play the pitch together
+    returns: (outputs, frames, pitches): onset and offset as triangles, frame 0 or 1, velocity at the onset
     """
     result = np.zeros((OUTPUTS, frames, features.PITCHES), np.float32)
     begin = notes[:, 0] * features.FRAMES_PER_SECOND - start
     end = notes[:, 1] * features.FRAMES_PER_SECOND - start
-    double = _doubled(notes)
     for index in np.flatnonzero((end > -REACH) & (begin < frames + REACH)):
         pitch = int(notes[index, 2]) + semitones - features.LOWEST_PITCH
         if not 0 <= pitch < features.PITCHES:
@@ -110,26 +100,12 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
         higher = height > result[0, near, pitch]
         result[0, near[higher], pitch] = height[higher]
         result[3, near[higher], pitch] = notes[index, 3] / 127
-        result[4, near[higher], pitch] = double[index]
         # at least one frame, also of a note shorter than that
         sounding = slice(max(0, int(np.ceil(begin[index]))), max(0, int(np.ceil(max(end[index], begin[index] + 1)))))
         result[1, sounding, pitch] = 1
         near, height = _triangle(max(end[index], begin[index] + 1), frames)
         result[2, near, pitch] = np.maximum(result[2, near, pitch], height)
     return result
-
-
-def _doubled(notes: Array) -> NDArray[np.bool_]:
-    """(notes,): whether another part plays the same pitch together with a note."""
-    found = np.zeros(len(notes), dtype=bool)
-    order = np.lexsort((notes[:, 0], notes[:, 2]))
-    for step in range(1, 5):
-        before, after = order[:-step], order[step:]
-        apart_s = notes[after, 0] - notes[before, 0]
-        both = (notes[after, 2] == notes[before, 2]) & (notes[after, 4] != notes[before, 4]) & (apart_s <= TOGETHER_S)
-        found[before] |= both
-        found[after] |= both
-    return found
 
 
 def _triangle(centre: float, frames: int) -> tuple[NDArray[np.int64], Array]:

@@ -16,7 +16,7 @@ from clefkit import audio, features, score, tuning
 from clefkit import notes as note_files
 from clefkit.notes import Notes, make
 from clefkit.train import data
-from clefkit.transcribe.decode import Decoder, Thresholds, collected
+from clefkit.transcribe.decode import Decoder, Thresholds
 
 Array = NDArray[np.float32]
 
@@ -32,7 +32,6 @@ GRID: tuple[tuple[str, dict[str, Sequence[float]]], ...] = (
     ("note_f1", {"legato": (1.0, 0.9, 0.8, 0.7)}),
     ("note_f1", {"ghost": (0.0, 0.4, 0.5, 0.6, 0.7)}),
     ("note_offset_f1", {"sustain": (0.15, 0.2, 0.3, 0.4, 0.5, 0.6), "offset": (0.05, 0.1, 0.2, 0.3, 1.0)}),
-    ("note_f1", {"double": (1.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)}),
 )
 
 
@@ -132,8 +131,7 @@ def _with(thresholds: Thresholds, best: Thresholds, name: str, value: float) -> 
 
 
 def decoded(outputs: NDArray[Any], thresholds: Thresholds) -> Notes:
-    """The notes of a whole recording; twice those that two parts play."""
+    """The notes of a whole recording."""
     decoder = Decoder(thresholds)
     decoder.push(outputs.astype(np.float32))
-    decoder.finish()
-    return collected([*decoder.found, *(note for note in decoder.found if note.double)])
+    return decoder.finish()

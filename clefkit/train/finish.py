@@ -32,14 +32,12 @@ LEASTS = (0.02, 0.04, 0.06, 0.1)
 
 
 class Heard(NamedTuple):
-    """A recording as the network heard it: its reference, what was found, where that is on the sphere, and which of it
-    two parts play."""
+    """A recording as the network heard it: its reference, what was found, and where that is on the sphere."""
 
     reference: Notes
     found: list[Any]
     points: NDArray[np.float32]
     pitch: NDArray[np.int64]
-    double: NDArray[np.int64]
 
 
 def train_timbre(work: Path, steps: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -125,9 +123,7 @@ def _heard(network: Timbre, each: evaluate.Predicted, sound: NDArray[np.float32]
     collector.hear(each.outputs[:, 1] >= thresholds.sustain)
     collector.add(decoder.found)
     points = np.concatenate(collector.points) if collector.points else np.zeros((0, 1), np.float32)
-    return Heard(
-        each.notes, decoder.found, points, np.array(collector.pitches, np.int64), np.flatnonzero(collector.doubles)
-    )
+    return Heard(each.notes, decoder.found, points, np.array(collector.pitches, np.int64))
 
 
 class _Session:
@@ -157,7 +153,4 @@ def tracks(heard: Sequence[Heard], groups: Sequence[str], odds: Odds) -> dict[st
 def _score(each: Heard, odds: Odds, instruments: int | None) -> dict[str, float]:
     part = timbre.parts(each.points, each.pitch, odds, instruments) if len(each.pitch) else np.zeros(0, np.int64)
     parts = tuple(Part(f"timbre {number + 1}") for number in range(int(part.max(initial=0)) + 1))
-    again = each.double if len(parts) > 1 else each.double[:0]
-    other = timbre.others(each.points, each.pitch, part, again, odds) if len(again) else again
-    found = [*each.found, *(each.found[index] for index in again)]
-    return score.compare(each.reference, collected(found, np.concatenate([part, other]), parts))
+    return score.compare(each.reference, collected(each.found, part, parts))

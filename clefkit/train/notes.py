@@ -38,7 +38,7 @@ DECAY = 0.01  # of the weights
 WARM_UP = 100
 FALLS_FROM = 0.8
 FRAME_WEIGHTS = (0.65, 0.35)  # of silent and of sounding cells
-OFFSET_WEIGHT, VELOCITY_WEIGHT, DOUBLE_WEIGHT = 0.3, 0.1, 0.1
+OFFSET_WEIGHT, VELOCITY_WEIGHT = 0.3, 0.1
 AVERAGE = 0.998
 SAVE_EVERY = 250
 NEW_SHARDS_EVERY = 250
@@ -107,8 +107,7 @@ def loss(logits: Tensor, target: Tensor) -> Tensor:
     frame = (entropy[:, 1] * distance[:, 1] * (silent + (sounding - silent) * target[:, 1])).sum(-1).mean()
     offset = (entropy[:, 2] * distance[:, 2]).sum(-1).mean()
     velocity = (entropy[:, 3] * target[:, 0]).sum(-1).mean()
-    double = (entropy[:, 4] * target[:, 0]).sum(-1).mean()
-    return onset + frame + OFFSET_WEIGHT * offset + VELOCITY_WEIGHT * velocity + DOUBLE_WEIGHT * double
+    return onset + frame + OFFSET_WEIGHT * offset + VELOCITY_WEIGHT * velocity
 
 
 def _training(shards: Path) -> Sequence[data.Shard]:

@@ -34,11 +34,7 @@ SHORTEST_S = 0.03
 
 
 class Found(NamedTuple):
-    """A note.
-
-    onset_s, offset_s: seconds; confidence: 0 to 1; first, last: frames of its onset and its last sound
-    double: whether another part plays it, too
-    """
+    """A note. onset_s, offset_s: seconds; confidence: 0 to 1; first, last: frames of its onset and its last sound"""
 
     onset_s: float
     offset_s: float
@@ -47,7 +43,6 @@ class Found(NamedTuple):
     confidence: float
     first: int
     last: int
-    double: bool = False
 
 
 @dataclass
@@ -62,7 +57,6 @@ class _Sounding:
     time: float
     height: float
     velocity: float
-    double: float
     begun: int
     agreed: bool
     watched: int
@@ -167,9 +161,9 @@ class Decoder:
 
     def _begin(self, block: Block, pitch: int, row: int, time: float, height: float, agreed: bool) -> None:
         total = float(block.summed[max(row, block.first), pitch] - block.summed[row, pitch])
-        velocity, double = float(block.velocity[row, pitch]), float(block.double[row, pitch])
+        velocity = float(block.velocity[row, pitch])
         begun = self.origin + row
-        self.sounding[pitch] = _Sounding(time, height, velocity, double, begun, agreed, begun + 1, total)
+        self.sounding[pitch] = _Sounding(time, height, velocity, begun, agreed, begun + 1, total)
 
     def _fall(self, block: Block, pitch: int, row: int) -> None:
         """The note of this pitch has been below `sustain` for too long by this row."""
@@ -200,10 +194,8 @@ class Decoder:
         offset_s = max(self._seconds(time), onset_s + SHORTEST_S)
         velocity = int(np.clip(round(127 * note.velocity), 1, 127))
         confidence = min(max(note.height * mean, 0.0), 1.0) ** 0.5
-        double = note.double >= self.thresholds.double < 1
-        number = pitch + features.LOWEST_PITCH
-        times = (note.begun, self.origin + last)
-        self.found.append(Found(onset_s, offset_s, number, velocity, confidence, *times, double))
+        first, last = note.begun, self.origin + last
+        self.found.append(Found(onset_s, offset_s, pitch + features.LOWEST_PITCH, velocity, confidence, first, last))
 
     def _since(self, block: Block, note: _Sounding) -> int:
         """The first row whose frame output isn't in the note's `total` yet."""

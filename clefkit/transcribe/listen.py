@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,16 +91,9 @@ def listen(
         notes = collected(found)
     else:
         whose.add([note for note in decoder.found[told:] if settings.admit(note)])
-        notes = _shared_out(found, whose, settings.instruments)
+        part = whose.parts(settings.instruments)
+        notes = collected(found, part, whose.named(part))
     return Heard(notes, blocks.samples / model.rate, model, said, seen)
-
-
-def _shared_out(found: Sequence[Found], whose: Collector, instruments: int | None) -> Notes:
-    """Each note in its part, and those that two play in both."""
-    part = whose.parts(instruments)
-    names = whose.named(part)
-    which, other = whose.doubled(part) if len(names) > 1 else (part[:0], part[:0])
-    return collected([*found, *(found[index] for index in which)], np.concatenate([part, other]), names)
 
 
 @dataclass

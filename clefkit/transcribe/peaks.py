@@ -11,7 +11,7 @@ from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]
 
-DECODED = ("onset", "frame", "offset", "velocity", "double")  # what a decoder is given, in this order
+DECODED = ("onset", "frame", "offset", "velocity")  # what a decoder is given, in this order
 AROUND = 2  # frames on each side among which a peak is the highest
 OVERTONES = (12, 19, 24, 28, 31, 34, 36)  # semitones from a note to its partials 2 to 8
 
@@ -47,7 +47,7 @@ class Spans(NamedTuple):
 class Block(NamedTuple):
     """Frames `first` to `end` are decided on; the others are around them. All arrays are (frames, pitches).
 
-    onset, frame, velocity, double: the outputs
+    onset, frame, velocity: the outputs
     begins: how high an onset's peak is that may begin a note, else 0; begins_shift: from its frame to its time
     ends: how high an offset's peak is that may end a note, else 0; ends_shift: the same
     rises: where a note became clear without an onset: how many frames ago it began, else 0
@@ -60,7 +60,6 @@ class Block(NamedTuple):
     onset: Array
     frame: Array
     velocity: Array
-    double: Array
     begins: Array
     begins_shift: Array
     ends: Array
@@ -82,7 +81,7 @@ def look(outputs: Array, count: int, thresholds: Thresholds, limits: Spans) -> B
     outputs: (frames, outputs, pitches), 0 to 1, as DECODED names them
     """
     first, end = limits.before, limits.before + count
-    onset, frame, offset, velocity, double = outputs.transpose(1, 0, 2)
+    onset, frame, offset, velocity = outputs.transpose(1, 0, 2)
     begins, begins_shift = _peaks(onset, thresholds.onset)
     ends, ends_shift = _peaks(offset, thresholds.offset)
     places = np.arange(len(frame))[:, None]
@@ -91,8 +90,7 @@ def look(outputs: Array, count: int, thresholds: Thresholds, limits: Spans) -> B
     if thresholds.ghost > thresholds.onset:
         begins = np.where(_overtones(begins, limits.together) & (begins < thresholds.ghost), np.float32(0), begins)
     rises = _rises(frame, first, end, thresholds, limits)
-    peaks = (begins, begins_shift, ends, ends_shift)
-    return Block(first, end, onset, frame, velocity, double, *peaks, rises, loud, summed)
+    return Block(first, end, onset, frame, velocity, begins, begins_shift, ends, ends_shift, rises, loud, summed)
 
 
 def _peaks(output: Array, least: float) -> tuple[Array, Array]:

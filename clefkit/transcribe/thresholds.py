@@ -18,7 +18,6 @@ class Thresholds(NamedTuple):
     ghost: an onset has to be this high where an overtone of a stronger one that begins with it would be; 0 is never
     dip: while the pitch sounds, `onset` is enough if the frame output dips by more than this before; 1 is never
     legato: a frame output that rises to this and stays there begins a note without an onset; 1 is never
-    double: two parts play a note together where the double output is at least this at its onset; 1 is never
     """
 
     onset: float
@@ -29,7 +28,6 @@ class Thresholds(NamedTuple):
     ghost: float = 0.0
     dip: float = 1.0
     legato: float = 1.0
-    double: float = 1.0
 
 
 def told(table: Any, name: str) -> Thresholds:

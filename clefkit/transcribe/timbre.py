@@ -7,8 +7,7 @@ instrument played both; training made these odds true.
 
 So the number of instruments isn't guessed first: notes are put together as long as the odds, summed over all pairs,
 gain by it (correlation clustering: Bansal, Blum and Chawla 2004), by average linkage. When nothing gains from being
-apart, there is one instrument. A note that two parts play (`decode.Found.double`) is in both: where it fits best, and
-where it fits second best.
+apart, there is one instrument.
 """
 
 from __future__ import annotations
@@ -184,7 +183,6 @@ class Collector:
     odds: Odds
     points: list[Array] = field(default_factory=list)
     pitches: list[int] = field(default_factory=list)
-    doubles: list[bool] = field(default_factory=list)
     falls: list[float] = field(default_factory=list)  # how fast each note dies away, dB a second
 
     def __post_init__(self) -> None:
@@ -214,7 +212,6 @@ class Collector:
             (points,) = self.session.run(None, dict(zip(Views._fields, seen, strict=True)))
             self.points.append(points)
             self.pitches += pitch.tolist()
-            self.doubles += [each.double for each in some]
             self.falls += _falls(seen).tolist()
 
     def parts(self, instruments: int | None = None) -> Indices:
@@ -225,13 +222,6 @@ class Collector:
         if not self.pitches:
             return np.zeros(0, np.int64)
         return parts(np.concatenate(self.points), np.array(self.pitches), self.odds, instruments)
-
-    def doubled(self, part: Indices) -> tuple[Indices, Indices]:
-        """The notes that another part plays, too: their indices, and that part. part: (notes,), as `parts` told"""
-        which = np.flatnonzero(self.doubles)
-        if not len(which):
-            return which, which
-        return which, others(np.concatenate(self.points), np.array(self.pitches), part, which, self.odds)
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
@@ -282,26 +272,6 @@ def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = N
         )
     order = np.argsort(-np.bincount(labels), kind="stable")
     return np.asarray(np.argsort(order, kind="stable")[labels], dtype=np.int64)
-
-
-def others(points: Array, pitch: Indices, part: Indices, which: Indices, odds: Odds) -> Indices:
-    """The part that fits second best.
-
-    points, pitch: as `parts` has them; part: (notes,), as it told, more than one
-    which: (some,), indices of notes
-    returns: (some,), parts, of each note another than its own
-    """
-    some = np.unique(np.linspace(0, len(pitch) - 1, min(len(pitch), PAIRED)).astype(np.int64))
-    result = np.zeros(len(which), np.int64)
-    for low in range(0, len(which), PAIRED):
-        rows = which[low : low + PAIRED]
-        among = _odds(points[rows], pitch[rows], points[some], pitch[some], odds)
-        members = np.full((int(part.max()) + 1, len(rows)), -np.inf, np.float32)
-        for number in np.unique(part[some]):
-            members[number] = among[:, part[some] == number].mean(axis=1)
-        members[part[rows], np.arange(len(rows))] = -np.inf
-        result[low : low + PAIRED] = members.argmax(axis=0)
-    return result
 
 
 def _odds(points: Array, pitch: Indices, others: Array, other_pitch: Indices, odds: Odds) -> Array:
