@@ -1,10 +1,10 @@
 """Training of the network `notes`: loss, loop, state.
 
 Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks") for the layers within, AdamW for
-the rest: over 700 steps the loss fell 6 % lower than by AdamW alone, as twice as many steps of that would have brought
-it. The learning rate stays at its height and falls to 0 over the last fifth of the steps; six clips of 4.6 s a step,
-bfloat16. The loss is a cross-entropy weighted by the distance to the target (a focal loss, Lin et al. 2017, "Focal Loss
-for Dense Object Detection", with exponent 1 and soft targets). What is kept is a moving average of the weights.
+the rest: over 700 steps the loss fell 6 % lower than by AdamW alone. The learning rate stays at its height and falls to
+0 over the last fifth of the steps; six clips of 4.6 s a step, bfloat16. The loss is a cross-entropy weighted by the
+distance to the target (a focal loss, Lin et al. 2017, "Focal Loss for Dense Object Detection", with exponent 1 and soft
+targets). What is kept is a moving average of the weights.
 
 `train` saves its whole state every 250 steps and goes on from there when it is called again. Asked for more steps after
 the learning rate began to fall, it goes on from where that was: so the result is the same as if more had been asked for
