@@ -81,7 +81,7 @@ def test_the_exported_network_agrees_with_the_class(network: nets.Notes, tmp_pat
     for frames in (3, 64, 301):
         sound = default_rng(frames).uniform(0, 1, (frames, features.CHANNELS, features.BINS)).astype(np.float32)
         whole = probabilities(network, sound)
-        assert whole.std() > 0.05
+        assert whole.std() > 0.1
         pieces = np.concatenate(list(infer.outputs([sound], model, window=100)))
         assert np.abs(pieces - whole).max() < 0.01
 

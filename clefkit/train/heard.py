@@ -18,7 +18,7 @@ from clefkit.notes import Notes, take
 Array = NDArray[np.float32]
 
 PARTIALS = np.rint(36 * np.log2(np.arange(1, 7))).astype(int)  # in bins above the first
-DIED_DB = -40.0  # below the note's peak
+DIED_DB = -40.0  # below the note's peak, as `heldout_sounds` has it
 MASKED_DB = -20.0  # below the mix, at every partial
 SILENT_DB = -52.0  # below the loudest note of the recording
 ATTACK_FRAMES = 14
