@@ -198,7 +198,7 @@ def test_a_clip_laid_over_another_is_what_both_sound_like_together(gain_db: floa
     first, second = steady(45, 60, 64), steady(71, 79, 90)
     second *= np.float32(10 ** ((level_db(first) - level_db(second) + gain_db) / 20))
     together = features.compute(first + second)[40:90]
-    laid = batches._over(features.compute(first)[40:90], features.compute(second)[40:90], gain_db)
+    laid = batches.over(features.compute(first)[40:90], features.compute(second)[40:90], gain_db)
     loud = together > 0.3
     assert loud.sum() > 1000
     assert np.abs(laid - together)[loud].max() * (features.CEILING_DB - features.FLOOR_DB) < 0.5

@@ -238,7 +238,7 @@ def _two_timbres(generator: Generator) -> tuple[Array, Any, list[str]]:
     return sound, make(onset, onset + 0.3, pitch, None, part, (Part(), Part())), ["sine", "odd"]
 
 
-def test_notes_to_learn_from_are_neighbours_in_one_recording(shard: data.Shard) -> None:
+def test_notes_to_learn_from_are_of_one_recording(shard: data.Shard) -> None:
     some = branch.draw([shard], default_rng(0), most=20)
     assert 10 < len(some.who) <= 20
     assert len(some.views.spectrum) == len(some.who) == len(some.pitch)
@@ -246,6 +246,29 @@ def test_notes_to_learn_from_are_neighbours_in_one_recording(shard: data.Shard) 
     assert np.array_equal(some.views.spectrum, again.views.spectrum)
     third = some.views.spectrum[:, 3, 6:9].max(axis=1)
     assert third[some.who == 1].min() > third[some.who == 0].max(), "the odd timbre is the one with the third partial"
+
+
+def test_they_are_heard_in_every_key(shard: data.Shard) -> None:
+    """The notes are of 20 pitches; in other keys there are more, and each is still seen at its own partials."""
+    drawn = [branch.draw([shard], default_rng(seed)) for seed in range(30)]
+    assert len(np.unique(np.concatenate([some.pitch for some in drawn]))) == 20 + 2 * branch.FARTHEST
+    for some in drawn:
+        first = some.views.spectrum[:, 3, :3].max(axis=1) * RANGE_DB
+        assert np.median(first) > -6
+
+
+def test_two_recordings_laid_over_each_other_are_of_four_timbres(
+    shard: data.Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branch, "LAID_OVER", 1.0)
+    other = shard._replace(timbres=[["soft", "hollow"]] * 2)
+    drawn = [branch.draw([shard, other], default_rng(seed)) for seed in range(20)]
+    both = [some for some in drawn if len(set(some.who)) == 4]
+    assert 5 < len(both) < 15, "not where the two have a timbre in common"
+    for some in both:
+        aside = some.views.aside[:, : len(timbre.PARTIALS)]
+        assert 0 < aside.max() <= 1, "it is known where others sound too"
+    assert {len(set(some.who)) for some in drawn} == {2, 4}
 
 
 def test_a_contrast_is_small_when_timbres_lie_apart() -> None:

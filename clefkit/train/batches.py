@@ -44,8 +44,8 @@ def draw(shards: Sequence[Shard], size: int, frames: int, generator: Generator) 
         sound, wanted = _clip(shards, frames, generator)
         if generator.random() < LAID_OVER:
             other, also_wanted = _clip(shards, frames, generator)
-            sound, wanted = _over(sound, other, float(generator.uniform(-10, 0))), np.maximum(wanted, also_wanted)
-        clips.append((_equalised(sound, generator), wanted))
+            sound, wanted = over(sound, other, float(generator.uniform(-10, 0))), np.maximum(wanted, also_wanted)
+        clips.append((equalised(sound, generator), wanted))
     return Batch(np.stack([sound for sound, _ in clips]), np.stack([wanted for _, wanted in clips]))
 
 
@@ -65,15 +65,16 @@ def _clip(shards: Sequence[Shard], frames: int, generator: Generator) -> tuple[A
     return tuning.moved(sound, bins), target(shard.notes[number], start, frames, semitones)
 
 
-def _over(sound: Array, other: Array, gain_db: float) -> Array:
-    """The sum of two clips, the second `gain_db` louder, relative to the sum of their levels: as features would be."""
+def over(sound: Array, other: Array, gain_db: float) -> Array:
+    """The sum of two sounds, the second `gain_db` louder, relative to the sum of their levels: as features would be."""
     gain = 10 ** (gain_db / 10)
     scale = np.float32(RANGE_DB / 10 * np.log(10))
     energy = np.exp(scale * sound) + np.float32(gain) * np.exp(scale * other)
     return np.asarray(np.clip(np.log(energy / np.float32(1 + gain)) / scale, 0, 1), dtype=np.float32)
 
 
-def _equalised(sound: Array, generator: Generator) -> Array:
+def equalised(sound: Array, generator: Generator) -> Array:
+    """Louder or softer against the level, and by a smooth curve over frequency. sound: (..., bins)"""
     where = np.arange(features.BINS) / features.BINS
     turns = np.arange(1, 4)
     heights = generator.normal(0, CURVE_DB / 2, 3) / turns

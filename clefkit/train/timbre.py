@@ -1,9 +1,10 @@
 """The recipe of the timbre branch of the checkpoint `notes`.
 
-Each step takes some recordings of the training set and up to 96 neighbouring notes of each, as a transcription would
-have them (onsets and offsets a little off, some notes not found). Two losses: notes of one timbre close, of others
-apart, within a recording (supervised contrastive, Khosla et al. 2020, temperature .1), and the logarithm of the odds
-that two notes are of one timbre, from the cosine of their points and the distance of their pitches.
+Each step takes some stretches of the training set, in another key and equalised, some laid over another, and up to 96
+notes of each, as a transcription would have them (onsets and offsets a little off, some notes not found). Two losses:
+notes of one timbre close, of others apart, within a stretch (supervised contrastive, Khosla et al. 2020, temperature
+.1), and the logarithm of the odds that two notes are of one timbre, from the cosine of their points and the distance of
+their pitches.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clefkit import features
+from clefkit import features, tuning
 from clefkit.errors import UsageError
 from clefkit.nets.timbre import Timbre
+from clefkit.train import batches
 from clefkit.train.data import Shard
 from clefkit.transcribe import timbre
 
@@ -30,18 +32,33 @@ RECORDINGS = 8
 NOTES = 96
 RATE = 2e-3
 TEMPERATURE = 0.1
+FRAMES = 860  # of a recording at once: 20 s
+FARTHEST = 5  # semitones that it is moved by
+LAID_OVER = 0.3  # of them over another one
 NOT_FOUND = 0.12
 FEWEST = 8
-ALONE = 0.15  # of the recordings of one timbre are taken
+ALONE = 0.25  # of the recordings of one timbre are taken
 TELL_EVERY = 250
 
 
 class Some(NamedTuple):
-    """Neighbouring notes of a recording. who: (notes,), the timbre of each as a number; pitch: (notes,)"""
+    """Some notes of a recording. who: (notes,), the timbre of each as a number; pitch: (notes,)"""
 
     views: timbre.Views
     who: NDArray[np.int64]
     pitch: NDArray[np.int64]
+
+
+class Stretch(NamedTuple):
+    """A stretch of a recording.
+
+    sound: (frames, channels, bins), 0 to 1; notes: (notes, 5) as `Shard.notes`, from its beginning on
+    names: the timbre of each part
+    """
+
+    sound: Array
+    notes: Array
+    names: list[str]
 
 
 class Odds(nn.Module):
@@ -60,58 +77,76 @@ class Odds(nn.Module):
 
 
 def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> Some:
-    """Notes of one recording, a stretch of it."""
-    shard, number = _choose(shards, generator)
-    table = shard.notes[number]
-    names = shard.timbres[number]
-    codes = np.array([names.index(name) for name in names])
-    sound = shard.sound[shard.first[number] : shard.first[number + 1]]
+    """Notes of a stretch of one recording, or of two that were laid over each other."""
+    stretch = _stretch(shards, generator)
+    if generator.random() < LAID_OVER:
+        other = _stretch(shards, generator)
+        if not set(stretch.names) & set(other.names):
+            stretch = _over(stretch, other, float(generator.uniform(-10, 0)))
+    table = stretch.notes
     onset = table[:, 0] * features.FRAMES_PER_SECOND + generator.normal(0, 0.5, len(table))
     length = (table[:, 1] - table[:, 0]) * features.FRAMES_PER_SECOND * np.exp(generator.normal(0, 0.2, len(table)))
-    inside = _inside(table)
-    found = np.flatnonzero((generator.random(len(table)) > NOT_FOUND) & inside)
-    found = found if len(found) else np.flatnonzero(inside)
-    first = int(generator.integers(0, max(1, len(found) - most)))
-    chosen = found[first : first + most]
-    start = np.rint(np.clip(onset[chosen], 0, len(sound) - 2)).astype(np.int64)
+    begun = np.flatnonzero(_begun(table, len(stretch.sound)))
+    found = begun[generator.permutation(len(begun))[: max(2, round((1 - NOT_FOUND) * len(begun)))]]
+    chosen = np.sort(found[:most])
+    start = np.maximum(np.rint(onset[chosen]), 0).astype(np.int64)
     end = start + np.maximum(2, np.rint(length[chosen])).astype(np.int64)
     pitch = table[chosen, 2].astype(np.int64)
-    low, high = max(0, int(start.min()) - 1), int(start.max()) + timbre.FRAMES + 1
-    roll = _roll(table[inside], low, min(high, len(sound)) - low)
-    return Some(
-        timbre.views(features.restored(sound[low:high]), roll, start - low, end - low, pitch),
-        codes[table[chosen, 4].astype(int)],
-        pitch,
-    )
+    codes = np.array([stretch.names.index(name) for name in stretch.names])
+    roll = _roll(table, len(stretch.sound))
+    return Some(timbre.views(stretch.sound, roll, start, end, pitch), codes[table[chosen, 4].astype(int)], pitch)
 
 
-def _choose(shards: Sequence[Shard], generator: Generator) -> tuple[Shard, int]:
-    """A recording with a few notes, of one timbre less often.
+def _stretch(shards: Sequence[Shard], generator: Generator) -> Stretch:
+    """Some seconds with a few notes, as another room, another key would have them; of one timbre less often.
 
     raises: UsageError when there is hardly any
     """
     for _ in range(10_000):
         shard = shards[int(generator.integers(len(shards)))]
         number = int(generator.integers(len(shard.timbres)))
-        enough = int(_inside(shard.notes[number]).sum()) >= FEWEST
-        if enough and (len(set(shard.timbres[number])) > 1 or generator.random() < ALONE):
-            return shard, number
+        names = shard.timbres[number]
+        first, end = int(shard.first[number]), int(shard.first[number + 1])
+        begin = int(generator.integers(0, max(1, end - first - FRAMES)))
+        semitones = int(generator.integers(-FARTHEST, FARTHEST + 1))
+        notes = _moved(shard.notes[number], begin, semitones)
+        begun = notes[_begun(notes, FRAMES)]
+        played = {names[int(part)] for part in begun[:, 4]}
+        if len(begun) < FEWEST or (len(played) < 2 and generator.random() > ALONE):
+            continue
+        sound = features.restored(shard.sound[first + begin : min(first + begin + FRAMES, end)])
+        moved = tuning.moved(sound, features.BINS_PER_SEMITONE * semitones)
+        return Stretch(batches.equalised(moved, generator), notes, names)
     raise UsageError("the training set has no recordings of several instruments: make a larger one")
 
 
-def _inside(table: Array) -> NDArray[np.bool_]:
-    """(notes,): whether the network knows the pitch."""
-    return (table[:, 2] >= features.LOWEST_PITCH) & (table[:, 2] < features.LOWEST_PITCH + features.PITCHES)
+def _moved(notes: Array, begin: int, semitones: int) -> Array:
+    """The notes that sound in a stretch that begins at a frame, in another key; only pitches that the network knows."""
+    moved = notes - np.array([begin / features.FRAMES_PER_SECOND] * 2 + [-semitones, 0, 0], dtype=np.float32)
+    sounds = (moved[:, 1] > 0) & (moved[:, 0] < FRAMES / features.FRAMES_PER_SECOND)
+    known = (moved[:, 2] >= features.LOWEST_PITCH) & (moved[:, 2] < features.LOWEST_PITCH + features.PITCHES)
+    return np.asarray(moved[sounds & known])
 
 
-def _roll(table: Array, first: int, frames: int) -> NDArray[np.bool_]:
+def _begun(notes: Array, frames: int) -> NDArray[np.bool_]:
+    """(notes,): whether a note begins in a stretch, and early enough to be seen."""
+    onset = notes[:, 0] * features.FRAMES_PER_SECOND
+    return np.asarray((onset >= 0) & (onset < frames - timbre.FRAMES))
+
+
+def _over(one: Stretch, other: Stretch, gain_db: float) -> Stretch:
+    frames = min(len(one.sound), len(other.sound))
+    sound = batches.over(one.sound[:frames], other.sound[:frames], gain_db)
+    notes = np.concatenate([one.notes, other.notes + np.array([0, 0, 0, 0, len(one.names)], dtype=np.float32)])
+    return Stretch(sound, notes[np.argsort(notes[:, 0], kind="stable")], one.names + other.names)
+
+
+def _roll(table: Array, frames: int) -> NDArray[np.bool_]:
     """Which pitches sound in each of some frames. table: (notes, 5), as `Shard.notes`"""
     roll = np.zeros((frames, features.PITCHES), dtype=bool)
-    begin, end = (np.ceil(table[:, :2].T * features.FRAMES_PER_SECOND) - first).astype(int)
-    for index in np.flatnonzero((end > 0) & (begin < frames)):
-        roll[max(begin[index], 0) : max(end[index], begin[index] + 1), int(table[index, 2]) - features.LOWEST_PITCH] = (
-            True
-        )
+    begin, end = np.ceil(table[:, :2].T * features.FRAMES_PER_SECOND).astype(int)
+    for first, last, pitch in zip(begin, np.maximum(end, begin + 1), table[:, 2].astype(int), strict=True):
+        roll[max(first, 0) : max(last, 0), pitch - features.LOWEST_PITCH] = True
     return roll
 
 
