@@ -66,7 +66,7 @@ SCORES = """\
 | real single notes: `real/notes` | CC0, public domain |
 """
 SAMPLES = """\
-| real single notes, noises, speech (`clefkit/train/samples.toml`) | CC0, public domain, CC BY, CC BY-SA: named below |
+| real single notes, noises, speech (`clefkit/train/samples.toml`) | CC0, public domain, CC BY: named below |
 """
 
 TRACKS = """
@@ -110,7 +110,7 @@ def about(known: Known) -> dict[str, Any]:
 def _sources(manifest: dict[str, Any]) -> str:
     scores = "OpenScore (CC0), Chopin first editions (CC BY 4.0), POP909 (MIT), real single notes (CC0, public domain)"
     parts = [scores] if manifest["corpus_sha256"] else ["exercises"]
-    parts += ["gathered single notes, noises and speech (CC0, CC BY, CC BY-SA)"] if manifest["samples_sha256"] else []
+    parts += ["gathered single notes, noises and speech (CC0, CC BY)"] if manifest["samples_sha256"] else []
     return ", ".join([*parts, f"own synthesis and the soundfonts {' and '.join(manifest['fonts'])}"])
 
 
