@@ -13,7 +13,7 @@ from training import RATE, kept_weights, tone
 
 from clefkit import features, registry
 from clefkit.notes import Part, make
-from clefkit.train import data
+from clefkit.train import batches, data
 from clefkit.transcribe import graph, timbre
 from clefkit.transcribe.decode import Found
 from clefkit.transcribe.timbre import Collector, Odds, Views
@@ -251,7 +251,7 @@ def test_notes_to_learn_from_are_of_one_recording(shard: data.Shard) -> None:
 def test_they_are_heard_in_every_key(shard: data.Shard) -> None:
     """The notes are of 20 pitches; in other keys there are more, and each is still seen at its own partials."""
     drawn = [branch.draw([shard], default_rng(seed)) for seed in range(30)]
-    assert len(np.unique(np.concatenate([some.pitch for some in drawn]))) == 20 + 2 * branch.FARTHEST
+    assert len(np.unique(np.concatenate([some.pitch for some in drawn]))) == 20 + 2 * batches.FARTHEST
     for some in drawn:
         first = some.views.spectrum[:, 3, :3].max(axis=1) * RANGE_DB
         assert np.median(first) > -6

@@ -91,6 +91,7 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
     returns: (outputs, frames, pitches): onset and offset as triangles, frame 0 or 1, velocity at the onset
     """
     result = np.zeros((OUTPUTS, frames, features.PITCHES), np.float32)
+    result[1] = sounding(notes, start, frames, semitones)
     begin = notes[:, 0] * features.FRAMES_PER_SECOND - start
     end = notes[:, 1] * features.FRAMES_PER_SECOND - start
     for index in np.flatnonzero((end > -REACH) & (begin < frames + REACH)):
@@ -101,12 +102,20 @@ def target(notes: Array, start: int, frames: int, semitones: int = 0) -> Array:
         higher = height > result[0, near, pitch]
         result[0, near[higher], pitch] = height[higher]
         result[3, near[higher], pitch] = notes[index, 3] / 127
-        # at least one frame, also of a note shorter than that
-        sounding = slice(max(0, int(np.ceil(begin[index]))), max(0, int(np.ceil(max(end[index], begin[index] + 1)))))
-        result[1, sounding, pitch] = 1
         near, height = _triangle(max(end[index], begin[index] + 1), frames)
         result[2, near, pitch] = np.maximum(result[2, near, pitch], height)
     return result
+
+
+def sounding(notes: Array, start: int, frames: int, semitones: int = 0) -> NDArray[np.bool_]:
+    """(frames, pitches): which pitches sound; a note does for one frame at least. The rest as for `target`."""
+    roll = np.zeros((frames, features.PITCHES), dtype=bool)
+    begin = notes[:, 0] * features.FRAMES_PER_SECOND - start
+    end = np.maximum(notes[:, 1] * features.FRAMES_PER_SECOND - start, begin + 1)
+    pitch = notes[:, 2].astype(int) + semitones - features.LOWEST_PITCH
+    for index in np.flatnonzero((end > 0) & (begin < frames) & (pitch >= 0) & (pitch < features.PITCHES)):
+        roll[max(0, int(np.ceil(begin[index]))) : int(np.ceil(end[index])), pitch[index]] = True
+    return roll
 
 
 def _triangle(centre: float, frames: int) -> tuple[NDArray[np.int64], Array]:

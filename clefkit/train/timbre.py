@@ -33,7 +33,6 @@ NOTES = 96
 RATE = 2e-3
 TEMPERATURE = 0.1
 FRAMES = 860  # of a recording at once: 20 s
-FARTHEST = 5  # semitones that it is moved by
 LAID_OVER = 0.3  # of them over another one
 NOT_FOUND = 0.12
 FEWEST = 8
@@ -93,7 +92,7 @@ def draw(shards: Sequence[Shard], generator: Generator, most: int = NOTES) -> So
     end = start + np.maximum(2, np.rint(length[chosen])).astype(np.int64)
     pitch = table[chosen, 2].astype(np.int64)
     codes = np.array([stretch.names.index(name) for name in stretch.names])
-    roll = _roll(table, len(stretch.sound))
+    roll = batches.sounding(table, 0, len(stretch.sound))
     return Some(timbre.views(stretch.sound, roll, start, end, pitch), codes[table[chosen, 4].astype(int)], pitch)
 
 
@@ -108,7 +107,7 @@ def _stretch(shards: Sequence[Shard], generator: Generator) -> Stretch:
         names = shard.timbres[number]
         first, end = int(shard.first[number]), int(shard.first[number + 1])
         begin = int(generator.integers(0, max(1, end - first - FRAMES)))
-        semitones = int(generator.integers(-FARTHEST, FARTHEST + 1))
+        semitones = int(generator.integers(-batches.FARTHEST, batches.FARTHEST + 1))
         notes = _moved(shard.notes[number], begin, semitones)
         begun = notes[_begun(notes, FRAMES)]
         played = {names[int(part)] for part in begun[:, 4]}
@@ -139,15 +138,6 @@ def _over(one: Stretch, other: Stretch, gain_db: float) -> Stretch:
     sound = batches.over(one.sound[:frames], other.sound[:frames], gain_db)
     notes = np.concatenate([one.notes, other.notes + np.array([0, 0, 0, 0, len(one.names)], dtype=np.float32)])
     return Stretch(sound, notes[np.argsort(notes[:, 0], kind="stable")], one.names + other.names)
-
-
-def _roll(table: Array, frames: int) -> NDArray[np.bool_]:
-    """Which pitches sound in each of some frames. table: (notes, 5), as `Shard.notes`"""
-    roll = np.zeros((frames, features.PITCHES), dtype=bool)
-    begin, end = np.ceil(table[:, :2].T * features.FRAMES_PER_SECOND).astype(int)
-    for first, last, pitch in zip(begin, np.maximum(end, begin + 1), table[:, 2].astype(int), strict=True):
-        roll[max(first, 0) : max(last, 0), pitch - features.LOWEST_PITCH] = True
-    return roll
 
 
 def contrast(points: Tensor, who: Tensor) -> Tensor:
