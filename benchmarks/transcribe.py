@@ -11,7 +11,7 @@ its defaults; without TensorFlow it takes its ONNX file:
     peer/bin/pip install librosa "resampy<0.4.3" scikit-learn mir_eval pretty_midi onnxruntime "setuptools<80"
 
 Measures are those of `clefkit score`, means over files; a note is right within 50 ms and 50 cents of its own pitch.
-Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any; `--given` tells it their number.
+Thresholds are the checkpoints' own. Tracks are judged where a checkpoint finds any, with `--given` told how many, too.
 Cost is that of whole processes with one thread, on 24 s and on 30 minutes, both made of the set's recordings.
 """
 
@@ -31,6 +31,7 @@ import numpy as np
 
 from clefkit import audio, notes, score
 from clefkit.audio import Audio
+from clefkit.transcribe import settings
 
 FIGURES = ("note_precision", "note_recall", "note_f1", "note_offset_f1", "frame_f1")
 TRACKS = ("track_f1", "track_offset_f1")
@@ -75,11 +76,13 @@ class System(NamedTuple):
 
     run: files to be heard, and how many instruments there are in each if it is told; gives the notes of each
     command: for one file whose notes nobody reads, into a folder: arguments, and what it reads from stdin
+    tells_apart: whether it can be told how many instruments there are
     """
 
     name: str
     run: Callable[[list[Path], int | None], list[notes.Notes]]
     command: Callable[[Path, Path], tuple[list[str], str]]
+    tells_apart: bool
 
 
 def main() -> None:
@@ -97,7 +100,7 @@ def main() -> None:
     results: dict[str, Any] = {}
     for system in systems:
         found = accuracy(system, asked.set, files, given=False)
-        told = accuracy(system, asked.set, files, given=True) if asked.given else []
+        told = accuracy(system, asked.set, files, given=True) if asked.given and system.tells_apart else []
         report(system.name, found, told)
         results[system.name] = {"files": found, "given": told, "cost": []}
     for system in [] if asked.no_cost else systems:
@@ -121,7 +124,8 @@ def ours(model: str) -> System:
             subprocess.run(command(paths, Path(out), count), check=True, stdout=subprocess.DEVNULL)
             return [notes.read(Path(out) / f"{path.stem}.notes.mid") for path in paths]
 
-    return System(model, run, lambda path, out: (command([path], out, None), ""))
+    tells_apart = settings.tells_apart(settings.checkpoint(model))
+    return System(model, run, lambda path, out: (command([path], out, None), ""), tells_apart=tells_apart)
 
 
 def peer(python: Path) -> System:
@@ -136,7 +140,10 @@ def peer(python: Path) -> System:
             rows = [np.array(json.loads(line)).reshape(-1, 4) for line in result.read_text().splitlines()]
         return [notes.make(each[:, 0], each[:, 1], each[:, 2], _velocity(each[:, 3])) for each in rows]
 
-    return System("basic-pitch", run, lambda path, out: ([str(python), "-c", PEER, str(out / "notes")], str(path)))
+    def command(path: Path, out: Path) -> tuple[list[str], str]:
+        return [str(python), "-c", PEER, str(out / "notes")], str(path)
+
+    return System("basic-pitch", run, command, tells_apart=False)
 
 
 def _velocity(loud: Any) -> Any:

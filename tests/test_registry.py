@@ -50,8 +50,13 @@ def test_broken_preset_names_its_file(own: Path) -> None:
         registry.preset("broken")
 
 
-def test_model_without_a_number_is_its_highest_version() -> None:
-    assert registry.model("notes").name == max(registry.models(), key=lambda name: int(name.rpartition("-")[2]))
+def test_model_without_a_number_is_its_highest_version(own: Path) -> None:
+    for name in ("notes-98", "notes-9", "notes-small-99"):
+        folder = own / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "model.onnx").write_bytes(b"graph")
+        (folder / "config.toml").write_text(f'sha256 = "{hashlib.sha256(b"graph").hexdigest()}"\n')
+    assert registry.model("notes").name == "notes-98"
 
 
 def test_a_changed_checkpoint_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

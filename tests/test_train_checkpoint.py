@@ -102,12 +102,13 @@ def test_the_weights_are_those_of_the_graph(network: nets.Notes, tmp_path: Path)
     assert np.abs(again - probabilities(network, sound)).max() < 0.01
 
 
-def test_the_shipped_graph_is_the_shipped_weights() -> None:
-    folder = registry.model("notes").path
+@pytest.mark.parametrize("name", list(nets.SIZES))
+def test_the_shipped_graph_is_the_shipped_weights(name: str) -> None:
+    folder = registry.model(name).path
     model = infer.load(folder)
     assert isinstance(model, infer.Model)
     sound = default_rng(0).uniform(0, 1, (80, features.CHANNELS, features.BINS)).astype(np.float32)
-    whole = probabilities(reloaded(folder, nets.SIZES["notes"]), sound)
+    whole = probabilities(reloaded(folder, nets.SIZES[name]), sound)
     assert np.abs(np.concatenate(list(infer.outputs([sound], model))) - whole).max() < 0.01
 
 

@@ -70,9 +70,12 @@ ONSETS = [0.2 + 0.3 * index for index in range(100)]
 PITCHES = [48 + (7 * index) % 37 for index in range(100)]
 
 
-@pytest.fixture(scope="module")
-def model() -> infer.Model:
-    loaded = infer.load(registry.model("notes").path)
+SHIPPED = ("notes", "notes-small")
+
+
+@pytest.fixture(scope="module", params=SHIPPED)
+def model(request: pytest.FixtureRequest) -> infer.Model:
+    loaded = infer.load(registry.model(request.param).path)
     assert isinstance(loaded, infer.Model)
     return loaded
 
@@ -81,8 +84,9 @@ def heard(blocks: Iterable[Array], model: infer.Model) -> notes.Notes:
     return listen.listen(lambda _: blocks, model, listen.Settings(model.thresholds)).notes
 
 
-def test_plucked_notes_are_found_where_they_are() -> None:
-    found = transcribe.notes(plucks(ONSETS[:30], PITCHES[:30], 10.0)[None], features.RATE)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_plucked_notes_are_found_where_they_are(name: str) -> None:
+    found = transcribe.notes(plucks(ONSETS[:30], PITCHES[:30], 10.0)[None], features.RATE, name)
     truth = notes.make(ONSETS[:30], [each + 0.4 for each in ONSETS[:30]], PITCHES[:30])
     assert score.compare(truth, found)["note_f1"] > 0.85
 

@@ -36,7 +36,7 @@ class Plan(NamedTuple):
 
 PLANS = {
     "notes": Plan("notes", {"validation": 2, "train": 88}, 14_000, 6_000),
-    "notes-small": Plan("notes-small", {"validation": 2, "train": 88}, 12_000, 0),
+    "notes-small": Plan("notes-small", {"validation": 2, "train": 88}, 24_000, 0),
 }
 QUICK = Plan("notes-small", {"validation": 1, "train": 2}, 700, 0, alone=True)
 

@@ -57,14 +57,18 @@ def options(
 
 def _instruments(text: str, asset: Asset) -> int | None:
     """The number of parts, None when it is to be found out. Checkpoints without a branch have one."""
-    told_apart = asset.kind != "package" and "timbre" in registry.config(asset.path)
     if text == "auto":
-        return None if told_apart else 1
+        return None if tells_apart(asset) else 1
     if not re.fullmatch("[1-6]", text, re.ASCII):
         raise UsageError(f"--instruments {text}: give a number from 1 to 6, or auto")
-    if text != "1" and not told_apart:
+    if text != "1" and not tells_apart(asset):
         raise UsageError(f"--instruments {text}: model {asset.name} doesn't tell instruments apart")
     return int(text)
+
+
+def tells_apart(asset: Asset) -> bool:
+    """Whether a checkpoint has a branch for timbres, so that there can be more than one part."""
+    return asset.kind != "package" and "timbre" in registry.config(asset.path)
 
 
 def checkpoint(name: str) -> Asset:
