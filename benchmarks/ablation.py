@@ -3,11 +3,12 @@
     python -m clefkit.train.heldout --data DATA --out SET --split validation
     python benchmarks/ablation.py --data DATA --samples SAMPLES --set SET --work DIR --soundfont NAME...
 
-Every row is a training of its own, all alike: as many shards, steps and clips, the same seeds. Judged on recordings
-that training never hears, as played and 40 cents sharp and flat, and where there are no notes; of a few thresholds for
-onset and frame the best for each row. Recordings are made without what a variant leaves out (`BUILT`), or it is left
-out of the training alone (`TRAINED`), or of what the network sees (`SEEN`). Prints a Markdown table; rows that are
-there already in `DIR/results.jsonl` are not trained again.
+Every row is a training of its own, all alike: as many shards, steps and clips, the same seeds, but for two rows of all
+of it that have other ones: how far those lie apart is what chance does, and no smaller difference says anything. Judged
+on recordings that training never hears, as played and 40 cents sharp and flat, and where there are no notes; of a few
+thresholds for onset and frame the best for each row. Recordings are made without what a variant leaves out (`BUILT`),
+or it is left out of the training alone (`TRAINED`), or of what the network sees (`SEEN`). Prints a Markdown table; rows
+that are there already in `DIR/results.jsonl` are not trained again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from clefkit import features, registry, tuning
-from clefkit.nets.notes import SIZES
+from clefkit.nets.notes import SIZES, Size
 from clefkit.train import batches, corpus, data, evaluate, notes, players, recording
 from clefkit.transcribe.decode import Thresholds
 
@@ -110,6 +111,16 @@ def adamw() -> None:
     instead(torch.optim, "Muon", alone)
 
 
+def another_seed(seed: int) -> None:
+    """Other weights to begin with, other clips."""
+    train = notes.train
+
+    def seeded(shards: Path, work: Path, size: Size, steps: int, _: int, threads: int) -> Iterator[dict[str, Any]]:
+        return train(shards, work, size, steps, seed, threads)
+
+    instead(notes, "train", seeded)
+
+
 def no_moves() -> None:
     """Clips are as they were recorded: not transposed, not laid over each other."""
     for name in ("MOVED", "LAID_OVER", "OUT_OF_TUNE"):
@@ -143,12 +154,14 @@ BUILT = {
     "no recordings without notes": no_silence,
 }
 TRAINED = {
+    "all of it, seed 1": lambda: another_seed(1),
+    "all of it, seed 2": lambda: another_seed(2),
     "plain cross-entropy": cross_entropy,
     "AdamW instead of Muon": adamw,
     "no transposing, no laying over": no_moves,
 }
 SEEN = {"one level a recording": one_level, "not moved into tune": as_tuned}
-VARIANTS = {ALL: lambda: None, **BUILT, **TRAINED, **SEEN}
+VARIANTS = {ALL: lambda: None, **TRAINED, **BUILT, **SEEN}
 
 
 def run(name: str, asked: Asked) -> dict[str, Any]:
