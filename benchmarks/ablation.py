@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from clefkit import features, registry, tuning
-from clefkit.nets.notes import SIZES, Size
+from clefkit.nets.notes import SIZES
 from clefkit.train import batches, corpus, data, evaluate, notes, players, recording
 from clefkit.transcribe.decode import Thresholds
 
@@ -111,16 +111,6 @@ def adamw() -> None:
     instead(torch.optim, "Muon", alone)
 
 
-def another_seed(seed: int) -> None:
-    """Other weights to begin with, other clips."""
-    train = notes.train
-
-    def seeded(shards: Path, work: Path, size: Size, steps: int, _: int, threads: int) -> Iterator[dict[str, Any]]:
-        return train(shards, work, size, steps, seed, threads)
-
-    instead(notes, "train", seeded)
-
-
 def no_moves() -> None:
     """Clips are as they were recorded: not transposed, not laid over each other."""
     for name in ("MOVED", "LAID_OVER", "OUT_OF_TUNE"):
@@ -154,20 +144,19 @@ BUILT = {
     "no recordings without notes": no_silence,
 }
 TRAINED = {
-    "all of it, seed 1": lambda: another_seed(1),
-    "all of it, seed 2": lambda: another_seed(2),
     "plain cross-entropy": cross_entropy,
     "AdamW instead of Muon": adamw,
     "no transposing, no laying over": no_moves,
 }
 SEEN = {"one level a recording": one_level, "not moved into tune": as_tuned}
-VARIANTS = {ALL: lambda: None, **TRAINED, **BUILT, **SEEN}
+SEEDS = {ALL: 0, f"{ALL}, seed 1": 1, f"{ALL}, seed 2": 2}
+VARIANTS = {**dict.fromkeys(SEEDS, lambda: None), **BUILT, **TRAINED, **SEEN}
 
 
 def run(name: str, asked: Asked) -> dict[str, Any]:
     """Train a variant in this process, which is of no use for another one afterwards, and judge it."""
     VARIANTS[name]()
-    folder = asked.work / slug(ALL if name in TRAINED else name)
+    folder = asked.work / slug(name if name in BUILT or name in SEEN else ALL)
     folder.mkdir(parents=True, exist_ok=True)
     assert asked.sources.data is not None
     corpus.read(asked.sources.data, asked.work / "corpus.npz")
@@ -178,7 +167,7 @@ def run(name: str, asked: Asked) -> dict[str, Any]:
             data.build_shard(asked.sources, folder, "train", number, 0)
     size = SIZES["notes-small"]
     work = asked.work / "trained" / slug(name)
-    for row in notes.train(folder, work, size, asked.steps, 0, asked.threads):
+    for row in notes.train(folder, work, size, asked.steps, SEEDS.get(name, 0), asked.threads):
         print(json.dumps({"variant": name} | row), flush=True)
     network, _ = notes.trained(work, size)
     return {"variant": name} | judged(network, asked.judges)
