@@ -15,6 +15,8 @@ TABLE = {
     "augment": "Move recordings to another room, microphone or phone.",
     "room": "Simulate the response of a room (extra `rooms`).",
     "transcribe": "Hear notes: sound to MIDI.",
+    "critique": "Judge how much notes sound like music, and which are to blame.",
+    "compose": "Make little pieces that please a critic.",
     "score": "Compare with a reference; fail when it is not good enough.",
     "train": "Make checkpoints from their recipes (extra `train`).",
     "replay": "Make files again from their records, byte for byte.",

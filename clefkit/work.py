@@ -22,7 +22,7 @@ from clefkit.record import Product, Source
 from clefkit.writing import Group, Written
 
 MAKING_STAGES = ("render", "augment", "transcribe")
-CREATING_STAGES = ("augment.roomfile",)
+CREATING_STAGES = ("augment.roomfile", "critique.compose")
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 
 

@@ -16,6 +16,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 class Recipe(StrEnum):
     notes = "notes"
     notes_small = "notes-small"
+    critic = "critic"
+    critic_research = "critic-research"
 
 
 @stream.command(app, ("seed",))
@@ -47,9 +49,13 @@ def train(
     import json
 
     from clefkit import registry
-    from clefkit.train import recipes
+    from clefkit.train import critics, recipes
 
     fonts = [registry.soundfont(name).path for name in soundfont]
+    if recipe.value in critics.PLANS:
+        chosen = critics.plan(recipe.value, quick=quick, steps=steps)
+        found = critics.run(chosen, work, out, data, fonts[0], seed=common.seed, threads=threads)
+        stream.text(map(json.dumps, found))
     plan = recipes.plan(recipe.value, quick=quick, steps=steps)
     lines = recipes.run(plan, work, out, fonts, sources=data, samples=samples, seed=common.seed, threads=threads)
     stream.text(map(json.dumps, lines))

@@ -37,7 +37,7 @@ def notes_graph(network: Notes) -> bytes:
     example = (torch.zeros(1, features.CHANNELS, 64, features.BINS),)
     plain = Notes(network.size).eval()
     plain.load_state_dict(network.state_dict())
-    return _graph(plain, example, ["sound"], "logits", {"sound": {2: "frames"}, "logits": {2: "frames"}})
+    return graph(plain, example, ["sound"], ["logits"], {"sound": {2: "frames"}, "logits": {2: "frames"}})
 
 
 def timbre_graph(network: Timbre) -> bytes:
@@ -48,7 +48,7 @@ def timbre_graph(network: Timbre) -> bytes:
         torch.zeros(3, timbre.ASIDE),
     )
     names = list(timbre.Views._fields)
-    return _graph(network.eval(), example, names, "points", {name: {0: "notes"} for name in [*names, "points"]})
+    return graph(network.eval(), example, names, ["points"], {name: {0: "notes"} for name in [*names, "points"]})
 
 
 def write(
@@ -66,13 +66,13 @@ def write(
     measured: by name, {"value": number, "on": what it was measured on}
     """
     folder.mkdir(parents=True, exist_ok=True)
-    graph = notes_graph(network)
-    (folder / "model.onnx").write_bytes(graph)
+    heard = notes_graph(network)
+    (folder / "model.onnx").write_bytes(heard)
     state = {f"notes.{name}": tensor for name, tensor in network.state_dict().items()}
     config: dict[str, Any] = {
         "net": "notes",
         "rate_hz": features.RATE,
-        "sha256": hashlib.sha256(graph).hexdigest(),
+        "sha256": hashlib.sha256(heard).hexdigest(),
         "parameters": parameters(network),
         "outputs": list(OUTPUTS),
         "reach": network.reach(),
@@ -103,9 +103,14 @@ def _half(tensor: Tensor) -> Tensor:
     return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
 
 
-def _graph(
-    network: nn.Module, example: tuple[Tensor, ...], inputs: Sequence[str], output: str, axes: dict[str, dict[int, str]]
+def graph(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: dict[str, dict[int, str]],
 ) -> bytes:
+    """A network for ONNX Runtime, its weights in 16 bits. axes: by name of input or output, those that vary in size"""
     with tempfile.TemporaryDirectory(prefix="clefkit-") as folder, warnings.catch_warnings():
         path = Path(folder) / "model.onnx"
         # the exporter that traces; the one that replaces it needs another package for the same graph
@@ -117,15 +122,15 @@ def _graph(
             dynamo=False,
             opset_version=OPSET,
             input_names=list(inputs),
-            output_names=[output],
+            output_names=list(outputs),
             dynamic_axes=axes,
         )
         return halved(path.read_bytes())
 
 
-def halved(graph: bytes) -> bytes:
+def halved(network: bytes) -> bytes:
     """The same graph with its large tensors of weights in 16 bits, cast to 32 where they are used."""
-    model = onnx.load_model_from_string(graph)
+    model = onnx.load_model_from_string(network)
     casts = []
     for weights in model.graph.initializer:
         values = numpy_helper.to_array(weights)

@@ -72,9 +72,7 @@ def run(
     yields: something to tell after each shard, every 250 steps, and at the end
     raises: MissingError when the extra `train` is not installed; UsageError when there are no sources
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingError(f"training needs {', '.join(missing)}: pip install 'clefkit[train]'")
+    check_installed()
     if sources is None and not plan.alone:
         raise UsageError("a full training needs --data: the model card names its sources; --quick does without")
     from clefkit.nets.notes import SIZES
@@ -91,3 +89,10 @@ def run(
     if plan.timbre_steps:
         yield from finish.train_timbre(work, plan.timbre_steps, seed)
     yield finish.finish(work, folder, size)
+
+
+def check_installed() -> None:
+    """Raises MissingError when what the extra `train` installs is not there."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingError(f"training needs {', '.join(missing)}: pip install 'clefkit[train]'")

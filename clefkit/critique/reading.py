@@ -1,0 +1,86 @@
+"""Files as a critic reads them: what was played, what is written, what is heard in a recording.
+
+A score is played exactly as it is written, without repeats; a recording is transcribed. Drums are left out: they have
+no pitch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit import notes
+from clefkit.critique import table as tables
+from clefkit.critique.table import ONSET, Table
+from clefkit.errors import InputError
+
+NOTE_FILES = (".mid", ".midi", ".jsonl")
+SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
+SCORE_FILES = (".musicxml", ".xml", ".mxl", ".krn", ".kern", ".abc", ".mei", ".pae")
+READ = (*NOTE_FILES, *SCORE_FILES, *SOUND_FILES)
+DOMAINS = ("score", "performance", "transcript")
+LEAST_NOTES = 8
+CHORD_MS, EXACT_MS = 40, 2
+COMMON, COMMON_COUNT = 0.02, 3  # of all steps, and how many, one value has to have to be common
+MOSTLY = 0.7
+
+
+class Piece(NamedTuple):
+    """notes: all, in seconds; rows: (rows,), which of them each row of the table is; domain: one of DOMAINS"""
+
+    notes: notes.Notes
+    table: Table
+    rows: NDArray[np.int64]
+    domain: str
+
+
+def read(path: Path) -> Piece:
+    """A MIDI file, a file of notes, a score of any kind that `render` plays, or a recording.
+
+    raises: InputError when the file is none of these or damaged, or has less than 8 notes with a pitch
+    """
+    suffix = path.suffix.lower()
+    if suffix in NOTE_FILES:
+        return piece(notes.read(path))
+    from clefkit import notation
+
+    if suffix in notation.SUFFIXES:
+        from clefkit.render import perform
+
+        return piece(perform.perform(notation.read(path), repeats=False).notes, "score")
+    from clefkit import audio, transcribe
+
+    sound = audio.read(path)
+    return piece(transcribe.notes(sound.samples, sound.rate, instruments=1), "transcript")
+
+
+def piece(played: notes.Notes, given: str | None = None) -> Piece:
+    """Notes as a piece.
+
+    given: its domain; None tells scores from performances by their steps
+    raises: InputError when less than 8 of them have a pitch
+    """
+    pitched = np.flatnonzero(~np.array([part.drums for part in played.parts], dtype=bool)[played.part])
+    if not len(played):
+        raise InputError("no notes to judge")
+    if not len(pitched):
+        raise InputError("drums alone: no pitches to judge")
+    if len(pitched) < LEAST_NOTES:
+        raise InputError(f"too few notes to judge: {len(pitched)}, at least {LEAST_NOTES} are needed")
+    found, order = tables.table(notes.take(played, pitched))
+    return Piece(played, found, pitched[order], given or domain(found))
+
+
+def domain(table: Table) -> str:
+    """ "score" when the steps between onsets are a few that come again and again, as no player's do, else
+    "performance"."""
+    steps = np.diff(table[:, ONSET])
+    spread = steps[steps < CHORD_MS]
+    _, counts = np.unique(np.rint(steps[steps >= CHORD_MS] / EXACT_MS), return_counts=True)
+    if len(spread) and np.mean(spread < EXACT_MS) < MOSTLY:
+        return "performance"
+    often = counts[counts >= max(COMMON_COUNT, COMMON * counts.sum())]
+    return "score" if often.sum() >= MOSTLY * counts.sum() else "performance"

@@ -1,0 +1,287 @@
+"""Training of critics: loss, loop, state.
+
+Each step learns from 16 stretches of music and their spoilt twins (`spoil`), of about the same number of notes. The
+loss: of each note, whether its pitch is wrong, it was moved, a phrase begins that doesn't follow, and the shift that
+would right its pitch; of each stretch, whether it is spoilt at all, and how severely, and of each kind of fault whether
+it is there, learnt from its own kinds of corruption and their real twins alone; of each pair, that the twin is the more
+spoilt one. Half of all pairs are shuffles, the hardest to hear.
+
+Muon for the matrices within (Jordan et al. 2024), AdamW for the rest, bfloat16. The learning rate falls to 0 over the
+last third. What is kept is a moving average of the weights. The state is saved every 500 steps; a training goes on from
+there. Stretches are drawn by another process and depend on nothing but the seed and the step.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import itertools
+import math
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clefkit.critique import context
+from clefkit.critique.corrupt import KINDS
+from clefkit.critique.infer import MARKS
+from clefkit.errors import MissingError, UsageError
+from clefkit.nets.critic import Critic, Judged
+from clefkit.train import pieces, spoil
+
+PAIRS = 16
+BATCHES = 4  # drawn together, so that those of a batch are alike long
+RATE = 2e-3
+DECAY = 0.01
+WARM_UP = 200
+FALLS_FROM = 0.67
+AVERAGE = 0.998
+SAVE_EVERY = 500
+AHEAD = 6  # groups of batches that may wait
+MARKS_WEIGHT, SHIFT_WEIGHT, PAIR_WEIGHT = 2.0, 0.5, 0.5
+FAULT_OF = {"off-key": "pitch", "noise": "pitch", "stray": "pitch", "rhythm": "time", "shuffle": "order"}
+FAULTS = np.array([MARKS.index(FAULT_OF[kind]) for kind in KINDS])
+SAVED = ("network", "average", "within", "rest")
+
+
+class Batch(NamedTuple):
+    """Stretches, each followed by its twin; shorter ones padded.
+
+    seen: (batch, notes, SEEN), float16; mask: (batch, notes), 1 for notes
+    marks: (batch, notes, 3), 0 or 1: pitch, time, order; shift: (batch, notes), -1 where nobody knows
+    spoilt, severity: (batch,), 0 to 1; kind: (batch,)
+    """
+
+    seen: NDArray[Any]
+    mask: NDArray[Any]
+    marks: NDArray[Any]
+    shift: NDArray[Any]
+    spoilt: NDArray[Any]
+    severity: NDArray[Any]
+    kind: NDArray[Any]
+
+
+class State(NamedTuple):
+    """Everything that changes while training."""
+
+    network: nn.Module
+    average: nn.Module
+    within: torch.optim.Muon
+    rest: torch.optim.AdamW
+    step: int
+
+
+def collate(examples: Sequence[spoil.Example]) -> Batch:
+    """Examples as one batch."""
+    longest = max(len(each.marked.notes) for each in examples)
+    shape = (len(examples), longest)
+    batch = Batch(
+        np.zeros((*shape, context.SEEN), np.float16),
+        np.zeros(shape, np.float32),
+        np.zeros((*shape, 3), np.float32),
+        np.full(shape, -1, np.int64),
+        np.array([each.severity > 0 for each in examples], np.float32),
+        np.array([each.severity for each in examples], np.float32),
+        np.array([each.kind for each in examples], np.int64),
+    )
+    for row, each in enumerate(examples):
+        notes, marks, shift = each.marked
+        count = len(notes)
+        batch.seen[row, :count] = context.seen(notes)
+        batch.mask[row, :count] = 1
+        batch.marks[row, :count] = marks
+        batch.shift[row, :count] = shift
+    return batch
+
+
+def loss(said: Judged, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+    """By name, what is summed. batch: a `Batch` as tensors"""
+    _, mask, marks, shift, spoilt, severity, kind = batch
+    count = mask.sum()
+    entropy = functional.binary_cross_entropy_with_logits(said.notes, marks, reduction="none") * mask[:, :, None]
+    known = shift >= 0
+    faults, level = said.verdict[:, :3], said.verdict[:, 3]
+    whole = torch.logsumexp(faults, dim=1)
+    own = faults.gather(1, torch.from_numpy(FAULTS)[kind][:, None])[:, 0]
+    further, further_own = whole[1::2] - whole[0::2], own[1::2] - own[0::2]
+    judged = functional.binary_cross_entropy_with_logits
+    return {
+        "marks": MARKS_WEIGHT * entropy.sum() / count,
+        "shift": SHIFT_WEIGHT * functional.cross_entropy(said.shift[known], shift[known]),
+        "spoilt": judged(whole, spoilt),
+        "fault": judged(own, spoilt),
+        "severity": judged(level, severity),
+        "pairs": PAIR_WEIGHT * (functional.softplus(-further).mean() + functional.softplus(-further_own).mean()),
+    }
+
+
+class Task(NamedTuple):
+    """What is trained. make: a new network; collate: examples to arrays; loss: what the network says and the arrays as
+    tensors; longest_ms: of a stretch"""
+
+    make: Callable[[], nn.Module]
+    collate: Callable[[Sequence[spoil.Example]], Sequence[NDArray[Any]]]
+    loss: Callable[[Any, Sequence[Tensor]], dict[str, Tensor]]
+    longest_ms: int = spoil.LONGEST_MS
+
+
+CRITIC = Task(Critic, collate, loss)
+
+
+def train(
+    corpus: Path, shares: Mapping[str, float], task: Task, work: Path, steps: int, seed: int, threads: int
+) -> Iterator[dict[str, Any]]:
+    """Train for `steps` steps, going on from `work/state.pt` if it is there.
+
+    corpus: a file that `pieces.save` wrote; shares: of its collections
+    yields: every 500 steps: step, the parts of the loss, stretches a second; also kept in `work/log.csv`
+    raises: UsageError when `work` holds the training of another network
+    """
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    state = _start(task, work, seed)
+    began, sums, at = time.monotonic(), dict[str, float](), state.step
+    for batch in _batches(corpus, shares, task, seed, range(state.step, steps)):
+        parts = _learn(task, state, batch, _rate(state.step, steps))
+        state = state._replace(step=state.step + 1)
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value
+        if state.step % SAVE_EVERY == 0 or state.step == steps:
+            _save(work / "state.pt", state)
+            passed = state.step - at
+            row: dict[str, Any] = {"step": state.step} | {
+                name: round(total / passed, 4) for name, total in sums.items()
+            }
+            row["speed"] = round(passed * 2 * PAIRS / (time.monotonic() - began), 1)
+            _log(work / "log.csv", row)
+            yield row
+            began, sums, at = time.monotonic(), {}, state.step
+
+
+def trained(task: Task, work: Path) -> tuple[nn.Module, int]:
+    """The network as it is now, averaged, and after how many steps. Raises MissingError when there is none."""
+    if not (work / "state.pt").is_file():
+        raise MissingError(f"nothing was trained in {work.name} yet")
+    state = _start(task, work, 0)
+    return state.average, state.step
+
+
+def _rate(step: int, steps: int) -> float:
+    falls = steps * FALLS_FROM
+    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
+
+
+def _learn(task: Task, state: State, batch: Sequence[NDArray[Any]], rate: float) -> dict[str, float]:
+    state.network.train()
+    for optimiser in (state.within, state.rest):
+        optimiser.param_groups[0]["lr"] = rate
+    tensors = [torch.from_numpy(each) for each in batch]
+    with torch.autocast("cpu", torch.bfloat16):
+        said = state.network(tensors[0].float(), tensors[1])
+    parts = task.loss(type(said)(*(each.float() for each in said)), tensors)
+    total = torch.stack(list(parts.values())).sum()
+    state.network.zero_grad()
+    total.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
+    state.within.step()  # type: ignore[no-untyped-call]
+    state.rest.step()
+    keep = min(AVERAGE, state.step / (state.step + 20))
+    with torch.no_grad():
+        for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - keep)
+            else:
+                kept.copy_(new)
+    if not math.isfinite(float(total.detach())):
+        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    return {name: float(value.detach()) for name, value in parts.items()}
+
+
+_STOCK: dict[str, Any] = {}
+
+
+def _prepare(corpus: Path, shares: Mapping[str, float], task: Task, seed: int) -> None:
+    _STOCK.update(found=spoil.stock(pieces.load(corpus), "train", shares), task=task, seed=seed)
+
+
+def _drawn(number: int) -> list[Sequence[NDArray[Any]]]:
+    """The batches 4 * number to 4 * number + 3."""
+    generator = np.random.default_rng([_STOCK["seed"], number])
+    task: Task = _STOCK["task"]
+    pairs = [spoil.pair(_STOCK["found"], generator, task.longest_ms) for _ in range(PAIRS * BATCHES)]
+    pairs.sort(key=lambda pair: max(len(each.marked.notes) for each in pair))
+    order = generator.permutation(BATCHES)
+    return [task.collate([each for pair in pairs[PAIRS * k : PAIRS * (k + 1)] for each in pair]) for k in order]
+
+
+def _batches(
+    corpus: Path, shares: Mapping[str, float], task: Task, seed: int, steps: range
+) -> Iterator[Sequence[NDArray[Any]]]:
+    """One for each step, made by another process, a few ahead."""
+    method = multiprocessing.get_context("forkserver")
+    numbers = range(steps.start // BATCHES, math.ceil(steps.stop / BATCHES))
+    step = numbers.start * BATCHES
+    with ProcessPoolExecutor(1, method, _prepare, (corpus, shares, task, seed)) as pool:
+        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
+        coming = iter(numbers[AHEAD:])
+        while waiting:
+            group = waiting.popleft().result()
+            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
+            for batch in group:
+                if steps.start <= step < steps.stop:
+                    yield batch
+                step += 1
+
+
+def _start(task: Task, work: Path, seed: int) -> State:
+    """A new state, or the one that was saved."""
+    torch.manual_seed(seed)
+    network = task.make()
+    average = copy.deepcopy(network).eval()
+    inner = list(_within(network))
+    known = {id(each) for each in inner}
+    within = torch.optim.Muon(inner, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
+    rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
+    state = State(network, average, within, rest, 0)
+    if not (work / "state.pt").is_file():
+        return state
+    saved = torch.load(work / "state.pt", weights_only=True)
+    try:
+        for name in SAVED:
+            getattr(state, name).load_state_dict(saved[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{work} holds the training of another network: choose another folder") from error
+    return state._replace(step=int(saved["step"]))
+
+
+def _within(network: nn.Module) -> Iterator[nn.Parameter]:
+    """The matrices of layers that are neither among the first nor the last."""
+    outer = ("near", "beside", "marks", "shifts", "key", "judge")
+    for name, weight in network.named_parameters():
+        if weight.ndim == 2 and not name.startswith(outer):
+            yield weight
+
+
+def _save(path: Path, state: State) -> None:
+    parts = {name: getattr(state, name).state_dict() for name in SAVED}
+    temporary = path.with_name(path.name + ".part")
+    torch.save(parts | {"step": state.step}, temporary)
+    temporary.replace(path)
+
+
+def _log(path: Path, row: dict[str, Any]) -> None:
+    fresh = not path.is_file()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)

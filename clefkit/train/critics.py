@@ -1,0 +1,75 @@
+"""The recipes of critics: pieces, training, calibration, checkpoint.
+
+    critic            free music only: its weights ship
+    critic-research   with ASAP and more **kern, whose licences are non-commercial or unstated: for figures, not to ship
+
+What is there already is used again, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clefkit.errors import UsageError
+
+
+class Plan(NamedTuple):
+    """shares: how often each collection is drawn; steps: of 16 pairs"""
+
+    shares: dict[str, float]
+    steps: int
+    research: bool = False
+
+
+FREE = {"string-quartets": 0.2, "lieder": 0.3, "pop909": 0.22, "chopin": 0.28}
+RESEARCH = FREE | {
+    "asap": 0.8,
+    "asap-scores": 0.1,
+    "bach-370-chorales": 0.1,
+    "beethoven-string-quartets": 0.06,
+    "haydn-piano-sonatas": 0.04,
+    "joplin": 0.04,
+    "mozart-piano-sonatas": 0.06,
+    "scarlatti-keyboard-sonatas": 0.06,
+}
+PLANS = {"critic": Plan(FREE, 12_000), "critic-research": Plan(RESEARCH, 12_000, research=True)}
+QUICK = Plan({"chopin": 1.0}, 400)
+
+
+def plan(recipe: str, *, quick: bool = False, steps: int | None = None) -> Plan:
+    """The plan of a recipe, a name of PLANS. quick: Chopin alone, 400 steps: to see that all of it works"""
+    chosen = QUICK if quick else PLANS[recipe]
+    return chosen if steps is None else chosen._replace(steps=steps)
+
+
+def run(
+    chosen: Plan, work: Path, folder: Path, data: Path | None, font: Path, *, seed: int = 0, threads: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Make a checkpoint.
+
+    work: room for pieces and the state of training; folder: the checkpoint's, such as `models/critic-1`
+    data: the folder with `openscore/`, `pop909/`, `kern/` and, for research, `asap/`; may be None when work has pieces
+    font: that plays what recordings are calibrated on
+    yields: something to tell after each part and every 500 steps
+    raises: MissingError when the extra `train` is not installed; UsageError when there are no sources
+    """
+    from clefkit.train import recipes
+
+    recipes.check_installed()
+    from clefkit.train import critic, critic_card, critic_finish, pieces
+
+    corpus = work / ("pieces-research.npz" if chosen.research else "pieces.npz")
+    work.mkdir(parents=True, exist_ok=True)
+    if data is None and not corpus.is_file():
+        raise UsageError("training needs --data: the model card names its sources")
+    music = pieces.read(data or Path(), corpus, research=chosen.research, jobs=threads)
+    yield {"pieces": len(music)}
+    yield from critic.train(corpus, chosen.shares, critic.CRITIC, work, chosen.steps, seed, threads)
+    network, step = critic.trained(critic.CRITIC, work)
+    made = critic_card.Made(folder.name, chosen, seed, step, font.stem)
+    free = [piece for piece in music if piece.collection in chosen.shares]
+    figures = critic_finish.write(folder, network, free, critic_card.about(made), font, threads)
+    (folder / "card.md").write_text(critic_card.text(made, free, figures), encoding="utf-8")
+    yield {"validation": figures}

@@ -1,0 +1,224 @@
+"""The pieces that critics learn from: as they are written and as they are played, and which of them are kept for what.
+
+Free collections: OpenScore (CC0) and first editions of Chopin (CC BY 4.0), each as written and played twice by
+`render`'s human; POP909 (MIT). Others, for research alone, because their licences are non-commercial or unstated: ASAP
+(CC BY-NC-SA 4.0), whose pianists are people, and the **kern scores of `KERN`.
+
+A work belongs to one split for ever. OpenScore and Chopin are shared out as in `corpus`, the songs that POP909's index
+gives to validation are halved by a hash, ASAP's validation pieces are the test and a tenth of its others validate, the
+**kern works go by a hash of their file. Times are whole milliseconds everywhere: a network must not tell one source
+from another, or real from corrupted, by how numbers were rounded.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit import notes
+from clefkit.critique.table import columns
+from clefkit.errors import ClefkitError
+from clefkit.train import corpus
+
+TAKES = 2
+AMOUNTS = (0.3, 0.8)  # how much of a human plays
+TEMPI = (66.0, 144.0)  # quarters a minute of scores that don't say
+KERN = (
+    "joplin",
+    "mozart-piano-sonatas",
+    "beethoven-piano-sonatas",
+    "haydn-piano-sonatas",
+    "scarlatti-keyboard-sonatas",
+    "bach-370-chorales",
+    "beethoven-string-quartets",
+)
+LEAST_NOTES = 16
+COLUMNS = ("onset_ms", "duration_ms", "pitch", "velocity")
+
+
+class Piece(NamedTuple):
+    """name: of the work, its collection before the slash; domain: "score" or "performance"; split: "train",
+    "validation" or "test"
+
+    notes: (notes, 4), int32: onset and duration in ms, pitch, velocity; in order of onset, then pitch
+    """
+
+    name: str
+    domain: str
+    split: str
+    notes: NDArray[np.int32]
+
+    @property
+    def collection(self) -> str:
+        return self.name.partition("/")[0]
+
+
+class _Score(NamedTuple):
+    """A score that is still to be read."""
+
+    name: str
+    split: str
+    data: bytes
+    suffix: str
+
+
+def share(*names: str) -> float:
+    """0 to 1, from names alone."""
+    digest = hashlib.sha256("|".join(names).lower().encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def read(data: Path, cache: Path, *, research: bool, jobs: int = 1) -> list[Piece]:
+    """All pieces; read at the first call and kept in `cache`.
+
+    data: the folder that holds `openscore/`, `pop909/`, `kern/` and, for research, `asap/`
+    research: with the collections whose licences are non-commercial or unstated
+    """
+    if not cache.is_file():
+        found = [*_scores(_free_scores(data), jobs), *_pop(data)]
+        if research:
+            found += [*_scores(_research_scores(data), jobs), *_asap(data), *_asap_scores(data)]
+        save(cache, found)
+    return load(cache)
+
+
+def _free_scores(data: Path) -> Iterator[_Score]:
+    for name, belongs, score in corpus.openscore(data):
+        if belongs in ("train", "validation", "test"):
+            yield _Score(name, belongs, score, ".mxl")
+    for name, score in _members(data / "kern" / "chopin-first-editions.zip"):
+        chance = share("chopin", name.split("-")[0])
+        test, validation = corpus.CHOPIN_SHARES
+        belongs = "test" if chance < test else "validation" if chance < validation else "train"
+        yield _Score(f"chopin/{name}", belongs, score, ".krn")
+
+
+def _research_scores(data: Path) -> Iterator[_Score]:
+    for collection in KERN:
+        for name, score in _members(data / "kern" / f"{collection}.zip"):
+            yield _Score(f"{collection}/{name}", _tenths(share(collection, name)), score, ".krn")
+
+
+def _tenths(chance: float) -> str:
+    return "test" if chance < 0.1 else "validation" if chance < 0.2 else "train"
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in sorted(name for name in archive.namelist() if name.endswith(".krn")):
+            yield Path(member).name, archive.read(member)
+
+
+def _scores(scores: Iterator[_Score], jobs: int) -> Iterator[Piece]:
+    with ProcessPoolExecutor(jobs) as pool:
+        for found in pool.map(_played, scores, chunksize=4):
+            yield from found
+
+
+def _played(score: _Score) -> list[Piece]:
+    """As written, and as a human plays it. None of a score that `render` refuses: no loss among a thousand."""
+    from clefkit.notation import kern, musicxml
+    from clefkit.render import perform
+
+    readers: dict[str, Callable[[Path], Any]] = {".mxl": musicxml.read, ".krn": kern.read}
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
+        path = Path(folder) / f"score{score.suffix}"
+        path.write_bytes(score.data)
+        try:
+            written = readers[score.suffix](path)
+            found = [_piece(score, "score", perform.perform(written, repeats=False).notes)]
+            for take in range(TAKES):
+                generator = np.random.default_rng([take, *score.name.encode()])
+                amount = float(generator.uniform(*AMOUNTS))
+                played = perform.perform(written, repeats=False, amount=amount, generator=generator).notes
+                found.append(_piece(score, "performance", played))
+        except ClefkitError:
+            return []
+    return [piece for piece in found if len(piece.notes) >= LEAST_NOTES]
+
+
+def _piece(score: _Score, domain: str, played: notes.Notes) -> Piece:
+    pitched = ~np.array([part.drums for part in played.parts], dtype=bool)[played.part]
+    return Piece(score.name, domain, score.split, columns(notes.take(played, pitched)))
+
+
+def _sorted(*values: NDArray[Any]) -> NDArray[np.int32]:
+    found = np.stack(values, axis=1).astype(np.int32)
+    return found[np.lexsort((found[:, 2], found[:, 0]))]
+
+
+def _pop(data: Path) -> Iterator[Piece]:
+    packed = np.load(data / "pop909" / "pop909.npz")
+    bounds = packed["note_offset"].astype(np.int64)
+    values = [packed[name].astype(np.int64) for name in COLUMNS]
+    with (data / "pop909" / "pop909.csv").open(encoding="utf-8", newline="") as index:
+        for number, row in enumerate(csv.DictReader(index)):
+            found = _sorted(*(each[bounds[number] : bounds[number + 1]] for each in values))
+            half = "validation" if share("pop909", row["song"]) < 0.5 else "test"
+            yield Piece(
+                f"pop909/{row['song']}", "performance", half if row["split"] == "validation" else "train", found
+            )
+
+
+def _asap_split(row: dict[str, str]) -> str:
+    if row["split"] == "validation":
+        return "test"
+    return "validation" if share(row["composer"], row["title"].removesuffix("_repeat")) < 0.1 else "train"
+
+
+def _asap(data: Path) -> Iterator[Piece]:
+    packed = np.load(data / "asap" / "asap_performances.npz")
+    bounds = packed["note_offset"].astype(np.int64)
+    values = [packed[name].astype(np.int64) for name in COLUMNS]
+    with (data / "asap" / "asap_performances.csv").open(encoding="utf-8", newline="") as index:
+        for number, row in enumerate(csv.DictReader(index)):
+            found = _sorted(*(each[bounds[number] : bounds[number + 1]] for each in values))
+            yield Piece(f"asap/{row['piece']}", "performance", _asap_split(row), found)
+
+
+def _asap_scores(data: Path) -> Iterator[Piece]:
+    packed = np.load(data / "asap" / "asap_scores.npz")
+    bounds = packed["note_offset"].astype(np.int64)
+    with (data / "asap" / "asap_scores.csv").open(encoding="utf-8", newline="") as index:
+        for number, row in enumerate(csv.DictReader(index)):
+            span = slice(bounds[number], bounds[number + 1])
+            low, high = TEMPI
+            quarter_ms = 60_000 / (low + (high - low) * share("tempo", row["piece"]))
+            onset = np.rint(packed["onset_quarters"][span] * quarter_ms)
+            duration = np.maximum(1, np.rint(packed["duration_quarters"][span] * quarter_ms))
+            found = _sorted(onset, duration, packed["pitch"][span], packed["velocity"][span])
+            yield Piece(f"asap-scores/{row['piece']}", "score", _asap_split(row), found)
+
+
+def save(path: Path, pieces: list[Piece]) -> None:
+    """As one file of arrays."""
+    temporary = path.with_name(path.name + ".part.npz")
+    np.savez_compressed(
+        temporary,
+        allow_pickle=False,
+        name=np.array([piece.name for piece in pieces]),
+        domain=np.array([piece.domain for piece in pieces]),
+        split=np.array([piece.split for piece in pieces]),
+        bound=np.cumsum([0, *(len(piece.notes) for piece in pieces)]),
+        notes=np.concatenate([piece.notes for piece in pieces]),
+    )
+    temporary.replace(path)
+
+
+def load(path: Path) -> list[Piece]:
+    """What `save` wrote."""
+    with np.load(path) as file:
+        names, domains, splits, bound, found = (file[key] for key in ("name", "domain", "split", "bound", "notes"))
+    return [
+        Piece(str(name), str(domain), str(split), found[bound[index] : bound[index + 1]])
+        for index, (name, domain, split) in enumerate(zip(names, domains, splits, strict=True))
+    ]

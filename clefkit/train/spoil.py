@@ -1,0 +1,225 @@
+"""Examples for critics: stretches of real pieces, each with a spoilt twin.
+
+Both are changed in the same harmless way: tempo, loudness, legato, octave doublings, one line alone, what a
+transcriber does (notes missed, times shaken, octaves mistaken). So the critic learns that these are no fault, and real
+and spoilt differ in nothing but what `critique.corrupt` did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from clefkit.critique.corrupt import KINDS, corrupt, settled
+from clefkit.critique.infer import MARKS, REACH
+from clefkit.critique.table import DURATION, ONSET, PITCH, VELOCITY, Table
+from clefkit.train.pieces import Piece
+
+SHORTEST_MS, LONGEST_MS = 8_000, 30_000
+MOST_NOTES = 320
+LEAST_NOTES = 12
+KINDS_SHARE = {"shuffle": 0.5, "off-key": 0.13, "noise": 0.12, "rhythm": 0.17, "stray": 0.08}
+UNBENT = 0.4  # of rhythms: notes keep their length in seconds
+WRITTEN = 0.35  # of the stretches are from scores
+
+
+class Marked(NamedTuple):
+    """Notes, and what is wrong with each.
+
+    notes: (notes, 4): onset and duration in ms, pitch, velocity
+    marks: (notes, 3): pitch is not the piece's, time is not, a phrase begins that doesn't follow
+    shift: (notes,), semitones to the right pitch + 12, or -1 where nobody knows
+    """
+
+    notes: NDArray[Any]
+    marks: NDArray[np.bool_]
+    shift: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[Any]) -> Marked:
+        """Some of the notes, by a mask or by indices."""
+        return Marked(self.notes[chosen], self.marks[chosen], self.shift[chosen])
+
+
+class Example(NamedTuple):
+    """A stretch, or its twin. kind: index into KINDS; severity: 0 to 1, 0 for a real one"""
+
+    marked: Marked
+    kind: int
+    severity: float
+
+
+class Stock(NamedTuple):
+    """Pieces by collection, with how often each is drawn."""
+
+    groups: Sequence[Sequence[Piece]]
+    odds: NDArray[np.float64]
+
+
+def stock(pieces: Sequence[Piece], split: str, shares: Mapping[str, float]) -> Stock:
+    """The pieces of a split that may be drawn; scores and performances of a collection apart.
+
+    shares: by collection, relative
+    """
+    groups, odds = [], []
+    for collection, portion in shares.items():
+        mine = [piece for piece in pieces if piece.collection == collection and piece.split == split]
+        written = [piece for piece in mine if piece.domain == "score"]
+        played = [piece for piece in mine if piece.domain == "performance"]
+        both = bool(written) and bool(played)
+        for group, often in ((written, WRITTEN if both else 1.0), (played, 1 - WRITTEN if both else 1.0)):
+            if group:
+                groups.append(group)
+                odds.append(portion * often)
+    return Stock(groups, np.array(odds) / sum(odds))
+
+
+def pair(found: Stock, generator: Generator, longest_ms: int = LONGEST_MS) -> tuple[Example, Example]:
+    """A stretch of real music, and its spoilt twin. longest_ms: of the stretch; the shortest is 8 s"""
+    while True:
+        group = found.groups[int(generator.choice(len(found.groups), p=found.odds))]
+        piece = group[int(generator.integers(len(group)))]
+        stretch = cut(piece.notes, int(generator.uniform(SHORTEST_MS, longest_ms)), generator)
+        if len(stretch) >= LEAST_NOTES:
+            break
+    kind = str(generator.choice(list(KINDS_SHARE), p=list(KINDS_SHARE.values())))
+    severity = float(generator.uniform(0.02, 1) if kind == "shuffle" else 0.02 + 0.8 * generator.random() ** 1.7)
+    stretch = prepared(stretch, generator)
+    return twins(stretch, kind, severity, generator)
+
+
+def twins(
+    stretch: Table, kind: str, severity: float, generator: Generator, *, harmless: bool = True
+) -> tuple[Example, Example]:
+    """A stretch and what a kind of corruption makes of it, both changed harmlessly in the same way."""
+    spoilt = corrupt(stretch, kind, severity, generator)
+    if kind == "rhythm" and harmless and generator.random() < UNBENT:
+        spoilt.notes[:, DURATION] = stretch[spoilt.source, DURATION]
+        spoilt = spoilt._replace(notes=settled(spoilt.notes))
+    count = len(stretch)
+    marks = np.zeros((count, len(MARKS)), dtype=bool)
+    shift = np.full(count, REACH)
+    real = Marked(settled(stretch), marks, shift)
+    twin = Marked(spoilt.notes, marks.copy(), shift.copy())
+    if kind == "shuffle":
+        twin.marks[:, MARKS.index("order")] = spoilt.seam
+    else:
+        twin.marks[:, MARKS.index("time" if kind == "rhythm" else "pitch")] = spoilt.changed
+    if kind in ("off-key", "noise"):
+        twin.shift[:] += stretch[spoilt.source, PITCH] - spoilt.notes[:, PITCH]
+    elif kind == "stray":
+        twin.shift[spoilt.changed] = -1
+    number, seed = list(KINDS).index(kind), int(generator.integers(2**32))
+    found = [(real, 0.0), (twin, severity)]
+    if harmless:
+        found = [(heard(each, np.random.default_rng(seed)), level) for each, level in found]
+    first, second = (Example(each, number, level) for each, level in found)
+    return first, second
+
+
+def cut(notes: Table, length_ms: int, generator: Generator) -> Table:
+    """The notes that begin in a stretch of a piece, at most MOST_NOTES."""
+    last = max(int(notes[-1, ONSET]) - length_ms, int(notes[0, ONSET]))
+    start = int(generator.integers(notes[0, ONSET], last + 1))
+    first, end = np.searchsorted(notes[:, ONSET], [start, start + length_ms])
+    return notes[first : min(end, first + MOST_NOTES)].copy()
+
+
+def prepared(notes: Table, generator: Generator) -> Table:
+    """Harmless changes of the music itself, before it is spoilt: one line alone, tempo."""
+    if generator.random() < 0.15:
+        alone = line(notes, top=bool(generator.random() < 0.8))
+        notes = alone if len(alone) >= LEAST_NOTES else notes
+    if generator.random() < 0.7:
+        factor = 2 ** generator.uniform(-0.6, 0.6)
+        ends = np.rint((notes[:, ONSET] + notes[:, DURATION]) * factor)
+        notes = notes.copy()
+        notes[:, ONSET] = np.rint(notes[:, ONSET] * factor)
+        notes[:, DURATION] = np.maximum(1, ends - notes[:, ONSET])
+    return notes
+
+
+def line(notes: Table, *, top: bool) -> Table:
+    """The highest or lowest note of each onset, without those that begin under, or over, one that still sounds."""
+    kept: list[int] = []
+    sign = 1 if top else -1
+    for index in range(len(notes)):
+        onset, _, pitch, _ = notes[index]
+        if kept:
+            before = notes[kept[-1]]
+            if onset - before[ONSET] < 60:
+                if sign * pitch > sign * before[PITCH]:
+                    kept[-1] = index
+                continue
+            if onset < before[ONSET] + before[DURATION] - 60 and sign * pitch < sign * before[PITCH]:
+                continue
+        kept.append(index)
+    return notes[kept]
+
+
+def heard(marked: Marked, generator: Generator) -> Marked:
+    """Harmless changes after it was spoilt: loudness, articulation, doublings, what a transcriber makes of it."""
+    notes = marked.notes.astype(np.float64)
+    count = len(notes)
+    if generator.random() < 0.35:
+        notes[:, VELOCITY] = 80
+    elif generator.random() < 0.3:
+        notes[:, VELOCITY] = np.clip(notes[:, VELOCITY] + generator.normal(0, 10, count), 1, 127)
+    style = generator.random()
+    if style < 0.1:
+        notes[:, DURATION] *= generator.uniform(0.3, 1)
+    elif style < 0.3:
+        notes[:, DURATION] *= np.exp(generator.normal(0, generator.uniform(0.1, 0.5), count))
+    kept = np.ones(count, dtype=bool)
+    if generator.random() < 0.3:
+        notes[:, ONSET] += generator.normal(0, generator.uniform(3, 25), count)
+        kept = generator.random(count) >= generator.uniform(0, 0.1)
+        mistaken = generator.random(count) < generator.uniform(0, 0.02)
+        notes[:, PITCH] += 12 * mistaken * generator.choice([-1, 1], count)
+    elif generator.random() < 0.3:
+        grid = float(generator.choice([5, 10, 20]))
+        notes[:, ONSET] = np.rint(notes[:, ONSET] / grid) * grid
+    if kept.sum() < LEAST_NOTES // 2:
+        kept[:] = True
+    changed = marked._replace(notes=notes).take(kept)
+    doubling = generator.random()
+    if doubling < 0.1:
+        changed = _doubled(changed, generator)
+    elif doubling < 0.2:
+        changed = _struck_again(changed, generator)
+    table = np.rint(changed.notes).astype(np.int32)
+    table[:, DURATION] = np.maximum(table[:, DURATION], 1)
+    table[:, ONSET] -= table[:, ONSET].min()
+    changed = changed._replace(notes=table).take(np.lexsort((table[:, PITCH], table[:, ONSET])))
+    return changed._replace(notes=settled(changed.notes))
+
+
+def _doubled(marked: Marked, generator: Generator) -> Marked:
+    """Some notes again, an octave higher or lower."""
+    copies = marked.take(generator.random(len(marked.notes)) < generator.uniform(0.1, 1))
+    moved = copies.notes.copy()
+    moved[:, PITCH] += 12 * float(generator.choice([-1, 1]))
+    return _joined(marked, copies._replace(notes=moved).take((moved[:, PITCH] >= 21) & (moved[:, PITCH] <= 108)))
+
+
+def _struck_again(marked: Marked, generator: Generator) -> Marked:
+    """Some long notes as two."""
+    notes = marked.notes
+    chosen = (generator.random(len(notes)) < generator.uniform(0.05, 0.3)) & (notes[:, DURATION] > 300)
+    second = marked.take(chosen)
+    half = np.rint(second.notes[:, DURATION] / 2)
+    late = second.notes.copy()
+    late[:, ONSET] += half
+    late[:, DURATION] -= half
+    marks = second.marks.copy()
+    marks[:, MARKS.index("order")] = False  # the seam is where it was
+    first = notes.copy()
+    first[chosen, DURATION] = half - 10
+    return _joined(marked._replace(notes=first), Marked(late, marks, second.shift))
+
+
+def _joined(first: Marked, second: Marked) -> Marked:
+    return Marked(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))
