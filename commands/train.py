@@ -17,6 +17,7 @@ class Recipe(StrEnum):
     notes = "notes"
     notes_small = "notes-small"
     critic = "critic"
+    critic_roll = "critic-roll"
     critic_research = "critic-research"
 
 

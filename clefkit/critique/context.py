@@ -7,8 +7,8 @@ definition for training and inference; times in whole milliseconds.
             its onset, and which of those that began earlier sound with it
     far     pitch classes, as shares: of all before that, of all after it, of everything
     pulse   onsets before and after, by how far they are, in 24 stretches each from 60 ms to 4 s
-    echo    where else the chords before it, after it or on both sides come back most alike; how alike, and whether this
-            note comes back, too
+    echo    where else the chords before it, after it, on both sides, the steps on both sides, and chords and steps come
+            back most alike; how alike, and whether this note and its steps come back, too
     beside  steps to the onsets before and after, duration, velocity, register, place in its chord
 """
 
@@ -33,10 +33,13 @@ FAR = 36
 PULSES = 24
 PULSE_MS = (60.0, 4000.0)
 PULSE = 2 * PULSES
-ECHO = 18
+MATCHES, OF_A_MATCH = 5, 11
+ECHO = MATCHES * OF_A_MATCH
 BESIDE = 14
 SEEN = NEAR + FAR + PULSE + ECHO + BESIDE
 AROUND = 5  # chords on each side that are compared
+STEPS_MS = (30, 8000)
+ALIKE_OCTAVES = 0.25  # of steps
 ELSEWHERE = 3  # chords away, at least
 MOST = 15  # notes counted in one place
 GRID_MS = 10
@@ -108,30 +111,45 @@ def _pulse(onset: NDArray[np.int64]) -> Array:
 
 def _echo(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> Array:
     which = clusters(onset.astype(np.int32))
-    count = int(which[-1]) + 1
-    classes = np.zeros((count, 12), np.float32)
-    classes[which, pitch % 12] = 1
-    both = classes @ classes.T
-    size = classes.sum(1)
-    alike = both / np.maximum(size[:, None] + size[None] - both, 1)
-    padded = np.pad(alike, AROUND)
-    spans = [
-        padded[AROUND + k : AROUND + k + count, AROUND + k : AROUND + k + count] for k in range(-AROUND, AROUND + 1)
-    ]
-    before, after = np.mean(spans[:AROUND], axis=0), np.mean(spans[AROUND + 1 :], axis=0)
-    rows = np.arange(count)
-    elsewhere = np.abs(rows[None] - rows[:, None]) >= ELSEWHERE
+    starts = onset[np.flatnonzero(np.diff(which, prepend=-1))]
+    count = len(starts)
     keys = np.zeros((count, 128), np.float32)
     keys[which, pitch] = 1
+    classes = np.zeros((count, 12), np.float32)
+    classes[which, pitch % 12] = 1
+    both, size = classes @ classes.T, classes.sum(1)
+    step = np.log2(np.clip(np.diff(starts, append=starts[-1] + FARTHEST_MS), *STEPS_MS)).astype(np.float32)
+    last = np.roll(step, 1)
+    chords = both / np.maximum(size[:, None] + size[None] - both, 1)
+    steps = np.exp(-(((step[:, None] - step[None]) / ALIKE_OCTAVES) ** 2))
+    before, after = _around(chords)
+    step_before, step_after = _around(steps)
+    rows = np.arange(count)
+    too_near = np.where(np.abs(rows[None] - rows[:, None]) < ELSEWHERE, np.float32(-9), np.float32(0))
+    chord, rhythm = before + after, step_before + step_after
     found: list[Any] = []
-    for score in (before, after, before + after):
-        best = np.where(elsewhere, score, -1).argmax(1)
+    for score in (before, after, chord + chords, rhythm, chord + rhythm):
+        best = (score + too_near).argmax(1)
         there = best[which]
         again = classes[there, pitch % 12]
         beside = np.maximum(classes[there, (pitch + 1) % 12], classes[there, (pitch - 1) % 12])
-        found += [each[rows, best][which] for each in (before, alike, after)]
-        found += [keys[there, pitch], again, beside * (1 - again)]
-    return np.stack(found, axis=1).astype(np.float32)
+        at = [each[rows, best] for each in (before, chords, after, step_before, steps, step_after)]
+        at += [np.clip(each - each[best], -2, 2) for each in (step, last)]
+        found += [*np.stack(at)[:, which], keys[there, pitch], again, beside * (1 - again)]
+    return np.stack(found, axis=1)
+
+
+def _around(alike: Array) -> tuple[Array, Array]:
+    """(chords, chords): how alike on average those before two chords are, and those after them."""
+    count = len(alike)
+    padded = np.pad(alike, AROUND)
+    totals = []
+    for side in (range(-AROUND, 0), range(1, AROUND + 1)):
+        total = np.zeros_like(alike)
+        for k in side:
+            total += padded[AROUND + k : AROUND + k + count, AROUND + k : AROUND + k + count]
+        totals.append(total / np.float32(AROUND))
+    return totals[0], totals[1]
 
 
 def _beside(notes: Table) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import registry
-from clefkit.critique import context
+from clefkit.critique import context, rolls
 from clefkit.critique.corrupt import settled
 from clefkit.critique.table import ONSET, Table
 from clefkit.errors import InputError
@@ -34,8 +34,10 @@ BATCH = 8
 MARKS = ("pitch", "time", "order")
 REACH = 12  # semitones that the network tells a pitch to move, at most
 QUANTILES = 101
+NETS = ("critic", "critic-roll")
 CERTAIN = 2.0  # logit of being spoilt
 LEAST_SEVERITY = -4.0  # logit
+NEVER = -20.0  # logit
 
 
 class Calibration(NamedTuple):
@@ -59,8 +61,12 @@ class Calibration(NamedTuple):
 
 
 class Critic(NamedTuple):
-    """session: an onnxruntime.InferenceSession; calibrations: by domain; thresholds: of MARKS, 0 to 1"""
+    """net: one of NETS; session: an onnxruntime.InferenceSession
 
+    calibrations: by domain; thresholds: of MARKS, 0 to 1
+    """
+
+    net: str
     session: Any
     calibrations: dict[str, Calibration]
     thresholds: dict[str, float]
@@ -113,7 +119,7 @@ class Said(NamedTuple):
 def load(path: Path) -> Critic:
     """A checkpoint's folder. Raises InputError when it is damaged, or is no critic."""
     about = registry.config(path)
-    if about.get("net") != "critic":
+    if about.get("net") not in NETS:
         raise InputError(f"{path.name} is no critic: its net is {about.get('net')!r}")
     network = (path / "model.onnx").read_bytes()
     if hashlib.sha256(network).hexdigest() != about.get("sha256"):
@@ -131,7 +137,7 @@ def load(path: Path) -> Critic:
         thresholds = {name: float(about["thresholds"][name]) for name in MARKS}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"model {path.name}: its config.toml has no calibration or thresholds") from error
-    return Critic(graph.session(network, path.name), calibrations, thresholds)
+    return Critic(about["net"], graph.session(network, path.name), calibrations, thresholds)
 
 
 def checkpoint(name: str) -> Asset:
@@ -205,6 +211,8 @@ def _at_least(first: int, onset: NDArray[np.int32]) -> int:
 
 def ask(critic: Critic, pieces: Sequence[Table]) -> Said:
     """What the network says of stretches, alike long ones together."""
+    if critic.net == "critic-roll":
+        return _seen_as_rolls(critic, pieces)
     order = sorted(range(len(pieces)), key=lambda index: len(pieces[index]))
     verdict = np.zeros((len(pieces), 4), np.float32)
     parts: dict[int, tuple[Array, Array, Array]] = {}
@@ -225,6 +233,19 @@ def ask(critic: Critic, pieces: Sequence[Table]) -> Said:
             parts[index] = marks[row, :count], shift[row, :count], weight[row, :count]
     said = [parts[index] for index in range(len(pieces))]
     return Said(verdict, *([each[column] for each in said] for column in range(3)))
+
+
+def _seen_as_rolls(critic: Critic, pieces: Sequence[Table]) -> Said:
+    """A network that gives nothing but a verdict: it names no notes, and looks at all of them alike."""
+    verdict = np.full((len(pieces), 4), NEVER, np.float32)
+    verdict[:, 0] = verdict[:, 3] = rolls.logits(critic.session, pieces)
+    counts = [len(piece) for piece in pieces]
+    return Said(
+        verdict,
+        [np.full((count, len(MARKS)), NEVER, np.float32) for count in counts],
+        [np.zeros((count, 2 * REACH + 1), np.float32) for count in counts],
+        [np.full(count, 1 / count, np.float32) for count in counts],
+    )
 
 
 def _curve(

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from clefkit.critique.rolls import KEYS
 
-WIDTHS = (24, 48, 64)
+WIDTHS = (32, 64, 96)
 FRAME, HIDDEN = 96, 64
 
 

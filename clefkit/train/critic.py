@@ -126,11 +126,12 @@ def loss(said: Judged, batch: Sequence[Tensor]) -> dict[str, Tensor]:
 
 class Task(NamedTuple):
     """What is trained. make: a new network; collate: examples to arrays; loss: what the network says and the arrays as
-    tensors; longest_ms: of a stretch"""
+    tensors; inputs: how many of the arrays the network takes; longest_ms: of a stretch"""
 
     make: Callable[[], nn.Module]
     collate: Callable[[Sequence[spoil.Example]], Sequence[NDArray[Any]]]
     loss: Callable[[Any, Sequence[Tensor]], dict[str, Tensor]]
+    inputs: int = 2
     longest_ms: int = spoil.LONGEST_MS
 
 
@@ -186,7 +187,7 @@ def _learn(task: Task, state: State, batch: Sequence[NDArray[Any]], rate: float)
         optimiser.param_groups[0]["lr"] = rate
     tensors = [torch.from_numpy(each) for each in batch]
     with torch.autocast("cpu", torch.bfloat16):
-        said = state.network(tensors[0].float(), tensors[1])
+        said = state.network(*(each.float() for each in tensors[: task.inputs]))
     parts = task.loss(type(said)(*(each.float() for each in said)), tensors)
     total = torch.stack(list(parts.values())).sum()
     state.network.zero_grad()

@@ -28,8 +28,7 @@ MS_PER_HOUR = 3_600_000
 CARD = """\
 # {name}
 
-Says how much notes sound like music that a human wrote, and which notes are to blame: {parameters:,} parameters, on
-each note's surroundings relative to its pitch; see `clefkit/critique/context.py`, `clefkit/nets/critic.py`.
+{what} {parameters:,} parameters.
 
 Licence of the weights: {licence}.
 
@@ -73,17 +72,13 @@ class Made(NamedTuple):
     step: int
     font: str
 
-    @property
-    def recipe(self) -> str:
-        return "critic-research" if self.plan.research else "critic"
-
 
 def about(made: Made) -> dict[str, Any]:
     """For config.toml."""
     return {
         "about": "how much notes sound like music that a human wrote, and which are suspicious",
         "licence": _licence(made.plan),
-        "made_by": f"clefkit train {made.recipe}, seed {made.seed}, {made.step} steps",
+        "made_by": f"clefkit train {made.plan.recipe}, seed {made.seed}, {made.step} steps",
         "data": ", ".join(_licensed(each) for each in made.plan.shares),
     }
 
@@ -101,10 +96,11 @@ def text(made: Made, pieces: Sequence[Piece], figures: dict[str, Any]) -> str:
     ]
     return CARD.format(
         name=made.name,
+        what=WHAT[made.plan.recipe],
         parameters=figures["parameters"],
         licence=_licence(made.plan),
         sources="\n".join(sources),
-        recipe=made.recipe,
+        recipe=made.plan.recipe,
         seed=made.seed,
         steps=made.step,
         font=made.font,
@@ -115,6 +111,15 @@ def text(made: Made, pieces: Sequence[Piece], figures: dict[str, Any]) -> str:
     )
 
 
+WHAT = {
+    "critic": """\
+Says how much notes sound like music that a human wrote, and which notes are to blame, from each note's surroundings
+relative to its pitch: see `clefkit/critique/context.py`, `clefkit/nets/critic.py`.""",
+    "critic-roll": """\
+Says how much notes sound like music that a human wrote, from piano rolls at ten frames a second: the design this
+project began with, for comparison. See `clefkit/critique/rolls.py`, `clefkit/nets/critic_roll.py`.""",
+}
+WHAT["critic-research"] = WHAT["critic"]
 COLUMNS = ("auc", "paired", "caught", "caught_10", "spearman", "note_f1")
 
 

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from scipy.optimize import minimize
 
-from clefkit.critique import context, infer, reading
+from clefkit.critique import context, infer, reading, rolls
 from clefkit.critique.infer import MARKS, QUANTILES, Critic
-from clefkit.nets import critic as nets
+from clefkit.nets import critic, critic_roll
+from clefkit.nets.critic_roll import CriticRoll
 from clefkit.train import export, transcripts, trial
 from clefkit.train.pieces import Piece
 from clefkit.train.trial import REAL, Case
@@ -39,21 +40,26 @@ JUDGED = {"pitch": ("off-key", "noise", "stray"), "time": ("rhythm",), "order": 
 class Heard:
     """What a network says of cases, asked once."""
 
-    def __init__(self, network: bytes, cases: Sequence[Case], domain: str | None = None) -> None:
-        critic = Critic(graph.session(network, "critic"), {}, {})
-        said = infer.ask(critic, [case.notes for case in cases])
+    def __init__(self, net: str, network: bytes, cases: Sequence[Case], domain: str | None = None) -> None:
+        asked = Critic(net, graph.session(network, net), {}, {})
+        said = infer.ask(asked, [case.notes for case in cases])
         self.cases = cases
         self.verdict = said.verdict
         self.marks = [np.asarray(1 / (1 + np.exp(-each)), np.float32) for each in said.notes]
         self.domains = np.array([domain or reading.domain(case.notes) for case in cases])
 
 
-def critic_graph(network: torch.nn.Module) -> bytes:
-    """For ONNX Runtime: "seen" (stretches, notes, SEEN) and "mask" (stretches, notes) to what `nets.critic` names."""
+def onnx_graph(network: torch.nn.Module) -> bytes:
+    """For ONNX Runtime: "seen" (stretches, notes, SEEN) and "mask" (stretches, notes) to what `nets.critic` names, or
+    "roll" (stretches, KEYS, FRAMES) to what `nets.critic_roll` does."""
+    if isinstance(network, CriticRoll):
+        pictures = (torch.zeros(2, rolls.KEYS, rolls.FRAMES),)
+        axes = {name: {0: "stretches"} for name in ("roll", *critic_roll.Judged._fields)}
+        return export.graph(network.eval(), pictures, ["roll"], list(critic_roll.Judged._fields), axes)
     example = (torch.zeros(2, 24, context.SEEN), torch.ones(2, 24))
     both = {0: "stretches", 1: "notes"}
     axes = dict.fromkeys(("seen", "mask", "notes", "shift", "weight"), both) | {"verdict": {0: "stretches"}}
-    return export.graph(network.eval(), example, ["seen", "mask"], list(nets.Judged._fields), axes)
+    return export.graph(network.eval(), example, ["seen", "mask"], list(critic.Judged._fields), axes)
 
 
 def calibrated(heard: Heard, domain: str) -> dict[str, Any]:
@@ -112,15 +118,16 @@ def write(
     returns: figures on the validation excerpts, as `report` does
     """
     folder.mkdir(parents=True, exist_ok=True)
-    onnx = critic_graph(network)
+    onnx = onnx_graph(network)
+    net = "critic-roll" if isinstance(network, CriticRoll) else "critic"
     (folder / "model.onnx").write_bytes(onnx)
     weights = save({name: tensor.half().contiguous() for name, tensor in network.state_dict().items()})
     (folder / "weights.safetensors").write_bytes(weights)
-    heard = Heard(onnx, trial.cases(pieces, "validation", EXCERPTS, SEED))
-    recorded = Heard(onnx, transcripts.transcribed(heard.cases, font, RECORDED, jobs), "transcript")
+    heard = Heard(net, onnx, trial.cases(pieces, "validation", EXCERPTS, SEED))
+    recorded = Heard(net, onnx, transcripts.transcribed(heard.cases, font, RECORDED, jobs), "transcript")
     limits = thresholds(heard)
     config = {
-        "net": "critic",
+        "net": net,
         "sha256": hashlib.sha256(onnx).hexdigest(),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
         "parameters": export.parameters(network),
@@ -140,12 +147,12 @@ def write(
 
 def report(folder: Path, cases: Sequence[Case]) -> dict[str, Any]:
     """What a checkpoint amounts to on cases: by kind of corruption, and what is kept of real and harmless ones."""
-    critic = infer.load(folder)
-    said = [infer.judge(case.notes, critic, reading.domain(case.notes)) for case in cases]
+    loaded = infer.load(folder)
+    said = [infer.judge(case.notes, loaded, reading.domain(case.notes)) for case in cases]
     scores = np.array([each.logit for each in said])
     marks = [each.marks[:, 0] for each in said]
     rows = {kind: each._asdict() for kind, each in trial.figures(cases, scores, 0.0).items()}
     for kind in JUDGED["pitch"]:
-        rows[kind]["note_f1"] = trial.note_f1(cases, marks, critic.thresholds[MARKS[0]], kind)
+        rows[kind]["note_f1"] = trial.note_f1(cases, marks, loaded.thresholds[MARKS[0]], kind)
     real = sum(case.kind == REAL for case in cases)
     return {"real": real, "kinds": rows, "kept": trial.kept(cases, scores, 0.0)}

@@ -1,6 +1,7 @@
 """The recipes of critics: pieces, training, calibration, checkpoint.
 
     critic            free music only: its weights ship
+    critic-roll       the same by the seed design, a residual network on piano rolls, for comparison
     critic-research   with ASAP and more **kern, whose licences are non-commercial or unstated: for figures, not to ship
 
 What is there already is used again, so an interrupted run goes on where it stopped.
@@ -16,11 +17,15 @@ from clefkit.errors import UsageError
 
 
 class Plan(NamedTuple):
-    """shares: how often each collection is drawn; steps: of 16 pairs"""
+    """recipe: its name; shares: how often each collection is drawn; steps: of 16 pairs"""
 
+    recipe: str
     shares: dict[str, float]
     steps: int
-    research: bool = False
+
+    @property
+    def research(self) -> bool:
+        return self.recipe == "critic-research"
 
 
 FREE = {"string-quartets": 0.2, "lieder": 0.3, "pop909": 0.22, "chopin": 0.28}
@@ -34,13 +39,20 @@ RESEARCH = FREE | {
     "mozart-piano-sonatas": 0.06,
     "scarlatti-keyboard-sonatas": 0.06,
 }
-PLANS = {"critic": Plan(FREE, 12_000), "critic-research": Plan(RESEARCH, 12_000, research=True)}
-QUICK = Plan({"chopin": 1.0}, 400)
+PLANS = {
+    "critic": Plan("critic", FREE, 10_000),
+    "critic-roll": Plan("critic-roll", FREE, 10_000),
+    "critic-research": Plan("critic-research", RESEARCH, 10_000),
+}
+QUICK = {"chopin": 1.0}
+QUICK_STEPS = 400
 
 
 def plan(recipe: str, *, quick: bool = False, steps: int | None = None) -> Plan:
     """The plan of a recipe, a name of PLANS. quick: Chopin alone, 400 steps: to see that all of it works"""
-    chosen = QUICK if quick else PLANS[recipe]
+    chosen = PLANS[recipe]
+    if quick:
+        chosen = chosen._replace(shares=QUICK, steps=QUICK_STEPS)
     return chosen if steps is None else chosen._replace(steps=steps)
 
 
@@ -58,7 +70,7 @@ def run(
     from clefkit.train import recipes
 
     recipes.check_installed()
-    from clefkit.train import critic, critic_card, critic_finish, pieces
+    from clefkit.train import critic, critic_card, critic_finish, critic_roll, pieces
 
     corpus = work / ("pieces-research.npz" if chosen.research else "pieces.npz")
     work.mkdir(parents=True, exist_ok=True)
@@ -66,8 +78,9 @@ def run(
         raise UsageError("training needs --data: the model card names its sources")
     music = pieces.read(data or Path(), corpus, research=chosen.research, jobs=threads)
     yield {"pieces": len(music)}
-    yield from critic.train(corpus, chosen.shares, critic.CRITIC, work, chosen.steps, seed, threads)
-    network, step = critic.trained(critic.CRITIC, work)
+    task = critic_roll.CRITIC_ROLL if chosen.recipe == "critic-roll" else critic.CRITIC
+    yield from critic.train(corpus, chosen.shares, task, work, chosen.steps, seed, threads)
+    network, step = critic.trained(task, work)
     made = critic_card.Made(folder.name, chosen, seed, step, font.stem)
     free = [piece for piece in music if piece.collection in chosen.shares]
     figures = critic_finish.write(folder, network, free, critic_card.about(made), font, threads)

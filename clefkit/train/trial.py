@@ -207,3 +207,13 @@ def note_f1(tried: Sequence[Case], marks: Sequence[NDArray[np.float32]], thresho
             said += int(named.sum())
             wanted += int(case.changed.sum())
     return 2 * hit / max(1, said + wanted)
+
+
+def drops(tried: Sequence[Case], p_real: NDArray[np.float64]) -> dict[str, float]:
+    """By harmless kind, the mean of what P(real) changes by."""
+    real = {case.excerpt: value for case, value in zip(tried, p_real.tolist(), strict=True) if case.kind == REAL}
+    found: dict[str, list[float]] = {}
+    for case, value in zip(tried, p_real.tolist(), strict=True):
+        if case.kind in HARMLESS:
+            found.setdefault(case.kind, []).append(value - real[case.excerpt])
+    return {name: float(np.mean(each)) for name, each in found.items()}
