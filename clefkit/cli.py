@@ -16,6 +16,7 @@ TABLE = {
     "room": "Simulate the response of a room (extra `rooms`).",
     "transcribe": "Hear notes: sound to MIDI.",
     "critique": "Judge how much notes sound like music, and which are to blame.",
+    "corrupt": "Spoil notes in a known way, to try critics with.",
     "compose": "Make little pieces that please a critic.",
     "score": "Compare with a reference; fail when it is not good enough.",
     "train": "Make checkpoints from their recipes (extra `train`).",

@@ -34,7 +34,7 @@ __all__ = ["DURATION", "KINDS", "ONSET", "PITCH", "VELOCITY", "Corrupted", "Tabl
 TOGETHER_MS = 60  # onsets nearer than this are one
 LEAST_PHRASES = 4
 PHRASE_MS = 1500  # of a phrase of the severest shuffle
-ORDERS = 4  # that are drawn, to take the one whose seams fit best
+CHOICES = 6  # that are drawn, to take the one whose seams are most like those that were
 PITCHES = 128
 FARTHEST = 11  # semitones, noise
 ALIKE_VELOCITY, ALIKE_OCTAVES = 6.0, 0.5  # standard deviations: notes that are alike, but for their pitch
@@ -110,16 +110,15 @@ def clusters(onset: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _shuffle(notes: Table, severity: float, generator: Generator) -> Corrupted:
-    which, starts, _ = _onsets(notes)
+    onsets = _onsets(notes)
+    which, starts, _ = onsets
     most = max(LEAST_PHRASES, float(starts[-1] - starts[0]) / PHRASE_MS)
     count = min(round(LEAST_PHRASES + severity * (most - LEAST_PHRASES)), len(starts))
     source, seam = np.arange(len(notes)), np.zeros(len(notes), dtype=bool)
     if count < LEAST_PHRASES:
         return Corrupted(notes, source, seam, seam)
-    held = _held(notes, starts)
-    cuts = _cuts(starts, held, count, generator)
+    cuts, order = _phrases(notes, onsets, count, generator)
     edges = np.concatenate([[0], cuts, [len(starts) - 1]])
-    order = _order(held[edges], generator)
     lengths = np.diff(starts[edges])
     place = np.zeros(count, np.int64)
     place[order] = starts[0] + np.concatenate([[0], np.cumsum(lengths[order])[:-1]])
@@ -127,6 +126,40 @@ def _shuffle(notes: Table, severity: float, generator: Generator) -> Corrupted:
     moved[:, ONSET] += (place - starts[edges[:-1]])[np.searchsorted(cuts, which, side="right")].astype(np.int32)
     seam = np.isin(which, cuts)
     return Corrupted(moved, source, seam, seam)
+
+
+def _phrases(
+    notes: Table, onsets: _Onsets, count: int, generator: Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(count - 1,): onsets at which phrases begin; (count,): their order.
+
+    Of a few such choices it is the one in which as many notes are held over the seams as there were, and loudness and
+    steps jump as much.
+    """
+    which, starts, _ = onsets
+    held = _held(notes, starts)
+    loud = np.bincount(which, notes[:, VELOCITY]) / np.bincount(which)
+    step = np.log2(np.diff(starts, append=starts[-1] + PHRASE_MS))
+
+    def misfit(choice: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
+        first, order = np.concatenate([[0], choice[0]]), choice[1]
+        before, after = first[order[:-1] + 1], first[order[1:]]
+        found = float(np.abs(held[before] - held[after]).sum())
+        for column, unit in ((loud, 10.0), (step, 2.0)):
+            was = np.abs(column[choice[0] - 1] - column[choice[0]]).sum()
+            found += abs(float(np.abs(column[before - 1] - column[after]).sum() - was)) / unit
+        return found
+
+    choices = [(_cuts(starts, held, count, generator), _deranged(count, generator)) for _ in range(CHOICES)]
+    return min(choices, key=misfit)
+
+
+def _deranged(count: int, generator: Generator) -> NDArray[np.int64]:
+    """An order in which no phrase comes after the one that it came after, the first is first and the last is last."""
+    order = np.arange(count)
+    while (np.diff(order) == 1).any():
+        order[1:-1] = generator.permutation(order[1:-1])
+    return order
 
 
 def _onsets(notes: Table) -> _Onsets:
@@ -159,26 +192,6 @@ def _cuts(starts: NDArray[np.int64], held: NDArray[np.int64], count: int, genera
     )
     rest = np.setdiff1d(np.arange(1, len(starts)), found)
     return np.sort(np.concatenate([found, generator.choice(rest, count - 1 - len(found), replace=False)]))
-
-
-def _order(held: NDArray[np.int64], generator: Generator) -> NDArray[np.int64]:
-    """(phrases,): an order in which none comes after the one that it came after, the first is first, the last is last.
-
-    held: (phrases + 1,), how many notes are held where each begins, and at the end; in the new order they shall be
-        about as many
-    """
-
-    def misfit(order: NDArray[np.int64]) -> int:
-        return int(np.abs(held[order[:-1] + 1] - held[order[1:]]).sum())
-
-    return min((_deranged(len(held) - 1, generator) for _ in range(ORDERS)), key=misfit)
-
-
-def _deranged(count: int, generator: Generator) -> NDArray[np.int64]:
-    order = np.arange(count)
-    while (np.diff(order) == 1).any():
-        order[1:-1] = generator.permutation(order[1:-1])
-    return order
 
 
 def _off_key(notes: Table, severity: float, generator: Generator) -> Corrupted:

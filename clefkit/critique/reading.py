@@ -12,15 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import notes
+from clefkit import notation, notes
 from clefkit.critique import table as tables
 from clefkit.critique.table import ONSET, Table
 from clefkit.errors import InputError
 
 NOTE_FILES = (".mid", ".midi", ".jsonl")
 SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
-SCORE_FILES = (".musicxml", ".xml", ".mxl", ".krn", ".kern", ".abc", ".mei", ".pae")
-READ = (*NOTE_FILES, *SCORE_FILES, *SOUND_FILES)
+READ = (*NOTE_FILES, *notation.SUFFIXES, *SOUND_FILES)
 DOMAINS = ("score", "performance", "transcript")
 LEAST_NOTES = 8
 CHORD_MS, EXACT_MS = 40, 2
@@ -42,19 +41,29 @@ def read(path: Path) -> Piece:
 
     raises: InputError when the file is none of these or damaged, or has less than 8 notes with a pitch
     """
+    written = on_paper(path)
+    if written is not None:
+        return piece(written, "score" if path.suffix.lower() in notation.SUFFIXES else None)
+    from clefkit import audio
+    from clefkit.transcribe import infer, listen, settings
+
+    model = infer.load(settings.checkpoint("notes").path)
+    heard = listen.listen(
+        lambda rate: audio.blocks(path, rate), model, listen.Settings(model.thresholds, instruments=1)
+    )
+    return piece(heard.notes, "transcript")
+
+
+def on_paper(path: Path) -> notes.Notes | None:
+    """What is in a MIDI file, a file of notes or a score; None of any other file. Raises InputError as `read`."""
     suffix = path.suffix.lower()
     if suffix in NOTE_FILES:
-        return piece(notes.read(path))
-    from clefkit import notation
+        return notes.read(path)
+    if suffix not in notation.SUFFIXES:
+        return None
+    from clefkit.render import perform
 
-    if suffix in notation.SUFFIXES:
-        from clefkit.render import perform
-
-        return piece(perform.perform(notation.read(path), repeats=False).notes, "score")
-    from clefkit import audio, transcribe
-
-    sound = audio.read(path)
-    return piece(transcribe.notes(sound.samples, sound.rate, instruments=1), "transcript")
+    return perform.perform(notation.read(path), repeats=False).notes
 
 
 def piece(played: notes.Notes, given: str | None = None) -> Piece:
