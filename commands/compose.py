@@ -20,7 +20,7 @@ def compose(
     beam: Annotated[int, typer.Option(min=1, max=32, metavar="N", help="How many lines are kept at each note.")] = 3,
     temperature: Annotated[
         float, typer.Option(min=0, max=5, metavar="T", help="0 takes the best note, more takes others, too.")
-    ] = 0.4,
+    ] = 0.2,
     model: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="The critic: a checkpoint's name, or its folder (with a slash).")
     ] = "critic",

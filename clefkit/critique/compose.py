@@ -2,7 +2,8 @@
 
 After MuseCritic's greedy layering: first a melody, then a bass, then voices between. Rhythm is drawn from patterns that
 come back as in songs; pitches are searched: at each note of a voice every pitch near the last one is tried with all
-that sounds in the seconds before, by a beam of lines. No rule of harmony is written down here.
+that sounds in the seconds before, by a beam of lines: the critic says how much that is like music, and how many notes
+are wrong. No rule of harmony is written down here.
 
 What is optimised against a critic soon fools it (reward hacking): scores above all music, made of octaves. So nothing
 above the median of real music counts as better, notes that were heard often lately cost, and among alike good lines
@@ -29,6 +30,7 @@ HEARD = 10  # notes of a voice that count as lately
 DULL = 2.5  # what a pitch costs that all of these had
 AGAIN = 0.5  # what the same pitch at once costs
 FEWEST = 3  # notes that can be judged at all
+WRONG = 2.0  # what a note costs that is wrong for sure
 TEMPI = (76.0, 112.0)
 LEGATO = 0.92
 
@@ -96,7 +98,7 @@ def compose(
     *,
     voices: int = 3,
     beam: int = 3,
-    temperature: float = 0.4,
+    temperature: float = 0.2,
 ) -> notes.Notes:
     """A piece of about that length.
 
@@ -158,11 +160,13 @@ def _pitches(
         until = onset + (rhythm[index + 1, 0] - onset if index + 1 < len(rhythm) else 4000)
         near = written[(written[:, ONSET] >= onset - MEMORY_MS) & (written[:, ONSET] < until)]
         tables = [_with(near, rhythm, (*line.pitch, pitch), voice.velocity, onset) for line, pitch in tried]
-        logit = np.zeros(len(tables))
+        heard = np.zeros(len(tables))
         if len(tables[0]) >= FEWEST:
-            logit = np.minimum(how.logits(infer.ask(critic, tables).verdict), enough)
+            said = infer.ask(critic, tables)
+            wrong = [float((1 / (1 + np.exp(-marks[:, 0]))).sum()) for marks in said.notes]
+            heard = np.minimum(how.logits(said.verdict), enough) - WRONG * np.array(wrong)
         chance = temperature * generator.gumbel(size=len(tables))
-        score = logit - [_cost(line.pitch, pitch) for line, pitch in tried] + chance
+        score = heard - [_cost(line.pitch, pitch) for line, pitch in tried] + chance
         best = np.argsort(-score, kind="stable")[:beam]
         lines = [_Line((*tried[each][0].pitch, tried[each][1]), float(score[each])) for each in best]
     return lines[0].pitch

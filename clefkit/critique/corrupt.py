@@ -106,7 +106,7 @@ def settled(notes: Table) -> Table:
 
 def clusters(onset: NDArray[np.int32]) -> NDArray[np.int64]:
     """(notes,): which onset each note belongs to; those that follow within 60 ms of the last are one."""
-    return np.cumsum(np.diff(onset, prepend=onset[:1]) >= TOGETHER_MS)
+    return np.cumsum(np.diff(onset, prepend=onset[:1]) >= TOGETHER_MS, dtype=np.int64)
 
 
 def _shuffle(notes: Table, severity: float, generator: Generator) -> Corrupted:
@@ -209,8 +209,7 @@ def _noise(notes: Table, severity: float, generator: Generator) -> Corrupted:
         longer, louder = length[near] - length[index], loud[near] - loud[index]
         weight = np.exp(-((longer / ALIKE_OCTAVES) ** 2 + (louder / ALIKE_VELOCITY) ** 2) / 2) + LEAST_ODDS
         weight[index - near.start] = 0  # itself
-        found: NDArray[np.float64] = BLURRED @ np.bincount(pitch[near], weight, PITCHES)
-        return found
+        return np.asarray(BLURRED @ np.bincount(pitch[near], weight, PITCHES), np.float64)
 
     far = np.arange(1, FARTHEST + 1)
     return _repitched(notes, severity, np.concatenate([-far, far]), odds, generator)

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import notation, notes
+from clefkit import midi, notation, notes
 from clefkit.critique import table as tables
 from clefkit.critique.table import ONSET, Table
 from clefkit.errors import InputError
+from clefkit.notes import Performance
 
 NOTE_FILES = (".mid", ".midi", ".jsonl")
 SOUND_FILES = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
@@ -43,7 +44,7 @@ def read(path: Path) -> Piece:
     """
     written = on_paper(path)
     if written is not None:
-        return piece(written, "score" if path.suffix.lower() in notation.SUFFIXES else None)
+        return piece(written.notes, "score" if path.suffix.lower() in notation.SUFFIXES else None)
     from clefkit import audio
     from clefkit.transcribe import infer, listen, settings
 
@@ -54,16 +55,16 @@ def read(path: Path) -> Piece:
     return piece(heard.notes, "transcript")
 
 
-def on_paper(path: Path) -> notes.Notes | None:
+def on_paper(path: Path) -> Performance | None:
     """What is in a MIDI file, a file of notes or a score; None of any other file. Raises InputError as `read`."""
     suffix = path.suffix.lower()
     if suffix in NOTE_FILES:
-        return notes.read(path)
+        return Performance(notes.read(path)) if suffix == ".jsonl" else midi.read(path)
     if suffix not in notation.SUFFIXES:
         return None
     from clefkit.render import perform
 
-    return perform.perform(notation.read(path), repeats=False).notes
+    return perform.perform(notation.read(path), repeats=False)
 
 
 def piece(played: notes.Notes, given: str | None = None) -> Piece:

@@ -32,6 +32,7 @@ from clefkit.transcribe import graph
 REAL_KEPT = 0.96
 EXCERPTS = 40  # of each collection and domain
 SEED = 0
+ON = "excerpts of 30 s of the validation split, on which it was calibrated"
 RECORDED = 36  # excerpts that are played and transcribed
 FINEST = np.arange(0.1, 0.96, 0.025)
 JUDGED = {"pitch": ("off-key", "noise", "stray"), "time": ("rhythm",), "order": ("shuffle",)}
@@ -142,7 +143,17 @@ def write(
             for key, value in calibrated(recorded if domain == "transcript" else heard, domain).items()
         ]
     (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return report(folder, heard.cases) | {"parameters": export.parameters(network)}
+    found = report(folder, heard.cases)
+    lines += ["", "[measured]"]
+    lines += [f"{name} = {{ value = {value:.4f}, on = {json.dumps(ON)} }}" for name, value in _told(found).items()]
+    (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return found | {"parameters": export.parameters(network)}
+
+
+def _told(found: dict[str, Any]) -> dict[str, float]:
+    """What the config says of figures."""
+    aucs = {f"validation_{kind.replace('-', '_')}_auc": row["auc"] for kind, row in found["kinds"].items()}
+    return {**aucs, "validation_real_kept": found["kept"][REAL]}
 
 
 def report(folder: Path, cases: Sequence[Case]) -> dict[str, Any]:
