@@ -23,15 +23,18 @@ def corrupt(
 ) -> None:
     """Spoil notes or scores in a known way, to try critics and other models with: MIDI, and a list of what was changed.
 
-    shuffle: phrases in another order; severity is how many. off-key: notes move by a semitone. noise: notes take a
-    strange pitch. rhythm: steps between onsets change places. stray: notes are dropped, others come in. Of all but
-    shuffle, severity is the share of notes or steps that change.
+    shuffle: phrases in another order, but for the first and the last; severity is how many. off-key: notes move by a
+    semitone. noise: notes take a strange pitch. rhythm: steps between onsets change places with longer or shorter ones.
+    stray: notes are dropped, others come in. Of all but shuffle, severity is the share of notes or steps that change;
+    fewer do where not so many can.
 
-    Counting can't tell what is spoilt: the number of notes, their loudness, lengths and steps stay. So a model that
-    tells it from music hears it (a test holds this).
+    Counting can't tell shuffle, off-key and noise from music, and hardly rhythm: the number of notes, their loudness,
+    lengths and steps stay. So a model that tells them hears them (a test holds this). Stray notes are told easily.
 
-    x.mid becomes x.off-key-20.mid, and x.off-key-20.changed.jsonl lists the changed notes. Controllers are left out;
-    notes last as long as the pedal held them.
+    x.mid becomes x.off-key-20.mid, and x.off-key-20.changed.jsonl lists the changes, a line each: change (pitch, time,
+    phrase, new, gone), onset_s, pitch, part, and was_pitch or was_onset_s. Scores are played exactly, without repeats.
+    Parts, tempo and controllers stay; after shuffle and rhythm, which those would not fit, only controllers set at the
+    start, and notes last as long as a pedal held them. Drums move with the rest, or stay.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ CEILINGS = {
     "shuffle": 0.60,
     "off-key": 0.60,
     "noise": 0.60,
-    "rhythm": 0.68,  # it reaches .62: which steps follow each other is rhythm, and can be counted
+    "rhythm": 0.68,  # it reaches .63: which steps follow each other is rhythm, and can be counted
     "stray": 0.995,  # it reaches .99: notes that come in anywhere leave the pulse
 }
 

@@ -222,7 +222,8 @@ def _repitched(
     odds: Callable[[int], NDArray[np.float64]],
     generator: Generator,
 ) -> Corrupted:
-    """A share of the notes move by one of the intervals, never onto a pitch that sounds; the range stays what it is.
+    """A share of the notes move by one of the intervals, never onto a pitch that sounds or did so before; the range
+    stays what it is.
 
     odds: (PITCHES,), of each pitch for a note
     """
@@ -239,7 +240,8 @@ def _repitched(
         if now in (low, high) and np.count_nonzero(pitch == now) == 1:
             continue
         near = slice(first[index], last[index])
-        taken = set(pitch[near][end[near] > start[index]].tolist())
+        beside = end[near] > start[index]
+        taken = {*pitch[near][beside].tolist(), *notes[near, PITCH][beside].tolist()}
         free = [each for each in (now + intervals).tolist() if low <= each <= high and each not in taken]
         if free:
             total = np.cumsum(odds(index)[free])

@@ -1,9 +1,9 @@
 """`clefkit corrupt`: a piece spoilt by one kind of corruption, and the list of what was changed.
 
-What is not listed stays as it is, to the tick; a key that is struck again is let go before. Drums have no pitch: shuffle
-and rhythm move them with the rest, the other kinds leave them alone. Tempo and controllers stay, too, but for shuffle
-and rhythm, which they would not fit: of these only what is set before the first note stays, but no pedal, and notes last
-as long as the pedal held them.
+What is not listed stays as it is, to the tick, but for a key that is let go before it is struck again. Drums have no
+pitch: shuffle and rhythm move them with the rest, the other kinds leave them alone. Tempo and controllers stay, too; as
+they would not fit a shuffle or another rhythm, then only what is set before the first note stays, but no pedal, and
+notes last as long as the pedal held them.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def _let_go(played: Performance) -> NDArray[np.float64]:
         moves = [each for each in played.controls if each.part == part]
         damper, sostenuto = (held.presses(moves, number) for number in (held.DAMPER, held.SOSTENUTO))
         until[mine] = held.until(found.onset[mine], found.offset[mine], damper, sostenuto)
-    return np.minimum(until, found.offset.max())
+    until[np.isinf(until)] = found.offset.max()
+    return until
 
 
 def _spoilt(piece: Performance, kind: str, severity: float, rng: Generator) -> _Spoilt:
@@ -120,7 +121,7 @@ def _spoilt(piece: Performance, kind: str, severity: float, rng: Generator) -> _
     drums = np.array([part.drums for part in found.parts], dtype=bool)[found.part[order]]
     if drums.all():
         raise InputError("drums alone: no pitches to spoil")
-    chosen = np.full(len(whole), True) if kind in IN_TIME else ~drums
+    chosen = np.full(len(whole), kind in IN_TIME) | ~drums
     if chosen.sum() < LEAST_NOTES:
         raise InputError(f"too few notes to spoil: {chosen.sum()}, at least {LEAST_NOTES} are needed")
     after = corrupt(whole[chosen], kind, severity, rng)
@@ -165,7 +166,7 @@ def _changes(spoilt: _Spoilt, kind: str) -> list[dict[str, Any]]:
     """A row for each change, in order of onset, then those that are gone.
 
     change: "pitch", "time" (of a rhythm: the step to it from the onset before), "phrase" (the first notes of one that
-        doesn't follow), "new" or "gone"; part: from 1, as the tracks with notes come
+        doesn't follow), "new" or "gone"; part: from 1, in the order of the tracks
     """
     before, owner, after = spoilt.before, spoilt.piece.notes.part[spoilt.rows] + 1, spoilt.after
     rows = []

@@ -188,7 +188,7 @@ def heard(marked: Marked, generator: Generator) -> Marked:
     doubling = generator.random()
     if doubling < 0.1:
         changed = _doubled(changed, generator)
-    elif doubling < 0.2:
+    elif doubling < 0.25:
         changed = _struck_again(changed, generator)
     table = np.rint(changed.notes).astype(np.int32)
     table[:, DURATION] = np.maximum(table[:, DURATION], 1)
@@ -208,7 +208,7 @@ def _doubled(marked: Marked, generator: Generator) -> Marked:
 def _struck_again(marked: Marked, generator: Generator) -> Marked:
     """Some long notes as two."""
     notes = marked.notes
-    chosen = (generator.random(len(notes)) < generator.uniform(0.05, 0.3)) & (notes[:, DURATION] > 300)
+    chosen = (generator.random(len(notes)) < generator.uniform(0.05, 0.4)) & (notes[:, DURATION] > 200)
     second = marked.take(chosen)
     half = np.rint(second.notes[:, DURATION] / 2)
     late = second.notes.copy()
