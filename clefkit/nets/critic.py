@@ -63,7 +63,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         batch, count, width = x.shape
-        q, k, v = self.qkv(self.norm(x)).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        packed = self.qkv(self.norm(x)).view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = packed[0], packed[1], packed[2]
         hidden = (mask[:, None, None, :, 0] - 1) * 1e4
         weights = torch.softmax(q @ k.transpose(-1, -2) / (width // self.heads) ** 0.5 + hidden, dim=-1)
         result: Tensor = x + self.out((weights @ v).transpose(1, 2).reshape(batch, count, width))
