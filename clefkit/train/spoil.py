@@ -222,4 +222,8 @@ def _struck_again(marked: Marked, generator: Generator) -> Marked:
 
 
 def _joined(first: Marked, second: Marked) -> Marked:
-    return Marked(*(np.concatenate(columns) for columns in zip(first, second, strict=True)))
+    return Marked(
+        np.concatenate([first.notes, second.notes]),
+        np.concatenate([first.marks, second.marks]),
+        np.concatenate([first.shift, second.shift]),
+    )

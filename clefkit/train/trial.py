@@ -191,7 +191,7 @@ def _within(
     for number in np.unique(excerpt[mine]):
         these = mine & (excerpt == number)
         if np.ptp(scores[these]) > 0:
-            found.append(-float(spearmanr(severity[these], scores[these]).statistic))
+            found.append(-float(spearmanr(severity[these], scores[these])[0]))
         else:
             found.append(0.0)
     return float(np.mean(found))
