@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import rankdata
 
 from clefkit.critique.corrupt import DURATION, KINDS, ONSET, PITCH, Table, corrupt, settled
 from clefkit.train import spoil
@@ -191,7 +191,7 @@ def _within(
     for number in np.unique(excerpt[mine]):
         these = mine & (excerpt == number)
         if np.ptp(scores[these]) > 0:
-            found.append(-float(spearmanr(severity[these], scores[these])[0]))
+            found.append(-float(np.corrcoef(rankdata(severity[these]), rankdata(scores[these]))[0, 1]))
         else:
             found.append(0.0)
     return float(np.mean(found))
