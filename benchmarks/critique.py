@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit import registry
 from clefkit.critique import infer, reading
 from clefkit.train import pieces, trial
 from clefkit.train.trial import Case
@@ -45,7 +46,7 @@ for line in sys.stdin:
 
 def judged(name: str, cases: Sequence[Case]) -> list[infer.Judgement]:
     """What a checkpoint says of each case."""
-    critic = infer.load(infer.checkpoint(name).path)
+    critic = infer.load(registry.checkpoint(name).path)
     return [infer.judge(case.notes, critic, reading.domain(case.notes)) for case in cases]
 
 
@@ -89,7 +90,7 @@ def main() -> None:
         said = judged(name, cases)
         cost_ms = (time.process_time() - began) / len(cases) * 1000
         scores = np.array([each.logit for each in said])
-        limit = infer.load(infer.checkpoint(name).path).thresholds["pitch"]
+        limit = infer.load(registry.checkpoint(name).path).thresholds["pitch"]
         marks = [each.marks[:, 0] for each in said]
         figures = trial.figures(cases, scores, 0.0)
         rows: list[tuple[str, list[float | None]]] = []

@@ -128,6 +128,12 @@ def own_model(folder: Path) -> Asset:
     return Asset("model", folder.resolve().name, folder.resolve(), both)
 
 
+def checkpoint(name: str) -> Asset:
+    """A checkpoint by name, or by the path of its folder, which has a slash. Raises as `model` and `own_model` do."""
+    is_path = "/" in name or os.sep in name  # a folder may have the name of a checkpoint, and not be meant
+    return own_model(Path(name).expanduser()) if is_path else model(name)
+
+
 def package(name: str) -> Asset:
     """The network that an installed Python package brings; the package is not imported.
 

@@ -30,6 +30,19 @@ class Verdict(NamedTuple):
     files: dict[Path, str]
 
 
+class Stems(dict[str, int]):
+    """Names of files that are taken, by how often."""
+
+    def free(self, stem: str) -> str:
+        """The stem, with a number where another file has it, if only in letters of another size; now taken."""
+        while True:
+            key = stem.casefold()
+            self[key] = number = self.get(key, 0) + 1
+            if number == 1:
+                return stem
+            stem = f"{stem}-{number}"
+
+
 class Judge(Protocol):
     @property
     def decides(self) -> bool:

@@ -38,9 +38,9 @@ def compose(
       clefkit render $(clefkit compose --seconds 30)
       for seed in 1 2 3 4 5 6; do clefkit compose --seed $seed --out made; done; clefkit critique made
     """
-    from clefkit.critique import infer
+    from clefkit import registry
 
-    checkpoint = infer.checkpoint(model)
+    checkpoint = registry.checkpoint(model)
     stream.create(
         "critique.compose",
         common,

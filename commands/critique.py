@@ -39,7 +39,7 @@ def critique(
     it prints:
 
     p_real: the probability that it is music and not a spoilt piece, whose notes or order were changed; calibrated so
-    that 95 of 100 real pieces have .5 or more. percentile: how many of a hundred real pieces are less convincing.
+    that 96 of 100 real excerpts have .5 or more. percentile: how many of a hundred real pieces are less convincing.
     severity: how much of it is spoilt, 0 to 1. worst: the 10 s that are least convincing. suspicious: how many notes
     are (--notes names them: a wrong pitch, and which would be right; moved in time; the first of a phrase that doesn't
     follow).
@@ -57,9 +57,10 @@ def critique(
       clefkit transcribe *.wav | clefkit critique --json --curve
       clefkit critique take.wav --plot pictures
     """
-    from clefkit.critique import infer, ranking
+    from clefkit import registry
+    from clefkit.critique import ranking
 
     files, folder = ranking.expanded(paths)
     judge = ranking.Judge(minimum, rank or folder, plot, notes or curve, common.form)
-    options = {"checkpoint": infer.checkpoint(model), "curve": curve, "notes": notes, "plot": plot is not None}
+    options = {"checkpoint": registry.checkpoint(model), "curve": curve, "notes": notes, "plot": plot is not None}
     stream.measure("critique", files, common, judge, **options)

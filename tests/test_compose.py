@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import Shell
 
-from clefkit import critique, notes
+from clefkit import critique, notes, registry
 from clefkit.critique import compose, infer
 from clefkit.critique.table import columns
 
@@ -24,7 +24,7 @@ def scale_consistency(pitch: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def piece() -> notes.Notes:
-    critic = infer.load(infer.checkpoint("critic").path)
+    critic = infer.load(registry.checkpoint("critic").path)
     return compose.compose(16, critic, np.random.default_rng(1))
 
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import Shell
 from excerpts import excerpts
 
-from clefkit import critique, notes
+from clefkit import critique, notes, registry
 from clefkit.critique import context, findings, infer, reading
 from clefkit.critique.corrupt import corrupt, settled
 from clefkit.critique.table import ONSET, PITCH, Table, columns
@@ -30,7 +30,7 @@ def as_notes(table: Table, shift: float = 0.0) -> notes.Notes:
 
 @pytest.fixture(scope="session")
 def critic() -> infer.Critic:
-    return infer.load(infer.checkpoint("critic").path)
+    return infer.load(registry.checkpoint("critic").path)
 
 
 def logit(critic: infer.Critic, table: Table) -> float:
@@ -314,9 +314,9 @@ def test_jobs_change_nothing(song: Path, tmp_path: Path, shell: Shell) -> None:
 
 def test_other_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no model"):
-        infer.checkpoint("nobody")
+        registry.checkpoint("nobody")
     with pytest.raises(InputError, match="is no critic"):
-        infer.load(infer.checkpoint("notes").path)
+        infer.load(registry.checkpoint("notes").path)
     with pytest.raises(InputError, match="too few"):
         critique.judge(as_notes(excerpts()[0][:4]))
 
@@ -325,7 +325,6 @@ def test_the_graph_says_what_the_network_says(critic: infer.Critic) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load
 
-    from clefkit import registry
     from clefkit.nets.critic import Critic
 
     network = Critic().eval()

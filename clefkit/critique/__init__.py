@@ -35,10 +35,11 @@ def judge(played: Notes, model: str = "critic", domain: str | None = None) -> Ju
         then pitch
     raises: InputError when there are too few notes; UsageError when there is no such checkpoint
     """
+    from clefkit import registry
     from clefkit.critique import infer, reading
 
     piece = reading.piece(played, domain)
-    return infer.judge(piece.table, infer.load(infer.checkpoint(model).path), piece.domain)
+    return infer.judge(piece.table, infer.load(registry.checkpoint(model).path), piece.domain)
 
 
 def reward(
@@ -53,20 +54,22 @@ def reward(
     A critic can be fooled: what is optimised against it soon scores above real music and sounds worse. Stop at
     `ceiling()`, keep a floor on diversity, and judge the result by another critic.
     """
+    from clefkit import registry
     from clefkit.critique import infer, table
     from clefkit.notes import Notes
 
     tables = [table.columns(each) if isinstance(each, Notes) else each for each in pieces]
-    return infer.rewards(tables, infer.load(infer.checkpoint(model).path), domain)
+    return infer.rewards(tables, infer.load(registry.checkpoint(model).path), domain)
 
 
 def ceiling(model: str = "critic", domain: str = "score") -> float:
     """The median reward of real music."""
     import numpy as np
 
+    from clefkit import registry
     from clefkit.critique import infer
 
-    return float(np.median(infer.load(infer.checkpoint(model).path).calibrations[domain].real))
+    return float(np.median(infer.load(registry.checkpoint(model).path).calibrations[domain].real))
 
 
 def measure(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit import notes
+from clefkit import notes, registry
 from clefkit.critique import infer
 from clefkit.critique.table import ONSET, Table
 from clefkit.record import Product
@@ -77,7 +77,7 @@ class _Line(NamedTuple):
 
 def product(seed: int, *, model: str, seconds: float, voices: int, beam: int, temperature: float) -> Product:
     """The file that `clefkit compose` makes. model: a critic, as for `infer.checkpoint`; the rest as for `compose`"""
-    checkpoint = infer.checkpoint(model)
+    checkpoint = registry.checkpoint(model)
     facts: dict[str, Any] = {"checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256}}
 
     def write(path: Path) -> None:

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import registry
-from clefkit.critique import context, rolls
+from clefkit.critique import context, reading, rolls
 from clefkit.critique.corrupt import settled
 from clefkit.critique.table import ONSET, Table
 from clefkit.errors import InputError
-from clefkit.registry import Asset
 from clefkit.transcribe import graph
 
 Array = NDArray[np.float32]
@@ -132,17 +131,12 @@ def load(path: Path) -> Critic:
                 float(each["bias"]),
                 np.array(each["real"], dtype=float),
             )
-            for domain, each in about["calibration"].items()
+            for domain, each in ((name, about["calibration"][name]) for name in reading.DOMAINS)
         }
         thresholds = {name: float(about["thresholds"][name]) for name in MARKS}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"model {path.name}: its config.toml has no calibration or thresholds") from error
     return Critic(about["net"], graph.session(network, path.name), calibrations, thresholds)
-
-
-def checkpoint(name: str) -> Asset:
-    """A critic by name or by the path of its folder. Raises UsageError when there is none, InputError as `load`."""
-    return registry.own_model(Path(name).expanduser()) if "/" in name else registry.model(name)
 
 
 def judge(notes: Table, critic: Critic, domain: str) -> Judgement:

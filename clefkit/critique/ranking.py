@@ -11,7 +11,7 @@ import numpy as np
 from clefkit.critique.findings import COLUMNS, CURVE_COLUMNS, NOTE_COLUMNS
 from clefkit.critique.reading import READ
 from clefkit.errors import UsageError
-from clefkit.verdict import Row, Rows, Verdict
+from clefkit.verdict import Row, Rows, Stems, Verdict
 
 LISTS = {"suspicious_notes": NOTE_COLUMNS, "curve": CURVE_COLUMNS}
 UNWRAPPED = ("file", "p_real", "percentile", "severity", "worst_start_s", "worst_end_s", "worst_p_real")
@@ -50,10 +50,9 @@ class Judge:
     detailed: bool
     form: str
     rows: list[Row] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
     details: dict[str, list[Row]] = field(default_factory=dict)
     low: list[str] = field(default_factory=list)
-    stems: dict[str, int] = field(default_factory=dict)
+    stems: Stems = field(default_factory=Stems)
     seen: list[float] = field(default_factory=list)
 
     @property
@@ -81,19 +80,10 @@ class Judge:
                 self.details.setdefault(key, []).extend(rows)
         if picture is None or self.plot is None:
             return {}
-        return {self.plot / f"{self._free(Path(finding['file']).stem)}.critique.svg": picture}
+        return {self.plot / f"{self.stems.free(Path(finding['file']).stem)}.critique.svg": picture}
 
-    def _free(self, stem: str) -> str:
-        """The stem, with a number where another file has it, if only in letters of another size."""
-        while True:
-            key = stem.casefold()
-            self.stems[key] = number = self.stems.get(key, 0) + 1
-            if number == 1:
-                return stem
-            stem = f"{stem}-{number}"
-
-    def fail(self, path: str, error: str) -> None:  # noqa: ARG002 it was told
-        self.failed.append(path)
+    def fail(self, path: str, error: str) -> None:
+        """It was told, and the exit status is 1."""
 
     def verdict(self) -> Verdict:
         complaints = list(self.low)

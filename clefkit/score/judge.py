@@ -14,7 +14,7 @@ from clefkit.record import Source
 from clefkit.score import baseline, junit, kinds, reference, sets
 from clefkit.score.gate import Check, Gate
 from clefkit.score.totals import Total, means, summary
-from clefkit.verdict import Row, Rows, Verdict
+from clefkit.verdict import Row, Rows, Stems, Verdict
 
 MOST_NAMED = 5
 TOTALS = tuple(Total._fields)
@@ -53,7 +53,7 @@ class Judge:
     rows: list[Row] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     pictures: dict[Path, str] = field(default_factory=dict)
-    stems: dict[str, int] = field(default_factory=dict)
+    stems: Stems = field(default_factory=Stems)
 
     def __post_init__(self) -> None:
         for option, given in (("--update-baseline", self.wishes.update), ("--tolerance", self.wishes.tolerance)):
@@ -99,18 +99,9 @@ class Judge:
         self.rows[-1]["groups"] = self._groups(finding["file"], finding.pop("groups", [sets.UNKNOWN]))
         if picture is None or self.wishes.plot is None:
             return {}
-        path = self.wishes.plot / f"{self._free(Path(finding['file']).stem)}.svg"
+        path = self.wishes.plot / f"{self.stems.free(Path(finding['file']).stem)}.svg"
         self.pictures[path] = finding["file"]
         return {path: picture}
-
-    def _free(self, stem: str) -> str:
-        """The stem, with a number where another file has it, if only in letters of another size."""
-        while True:
-            key = stem.casefold()
-            self.stems[key] = number = self.stems.get(key, 0) + 1
-            if number == 1:
-                return stem
-            stem = f"{stem}-{number}"
 
     def fail(self, path: str, error: str) -> None:
         self.failures[path] = error

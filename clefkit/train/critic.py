@@ -14,7 +14,6 @@ there. Stretches are drawn by another process and depend on nothing but the seed
 from __future__ import annotations
 
 import copy
-import csv
 import itertools
 import math
 import multiprocessing
@@ -34,9 +33,10 @@ from torch.nn import functional
 from clefkit.critique import context
 from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS
-from clefkit.errors import MissingError, UsageError
+from clefkit.errors import MissingError
 from clefkit.nets.critic import Critic, Judged
 from clefkit.train import pieces, spoil
+from clefkit.train import state as kept
 
 PAIRS = 16
 BATCHES = 4  # drawn together, so that those of a batch are alike long
@@ -50,7 +50,6 @@ AHEAD = 6  # groups of batches that may wait
 MARKS_WEIGHT, SHIFT_WEIGHT, PAIR_WEIGHT = 2.0, 0.5, 0.5
 FAULT_OF = {"off-key": "pitch", "noise": "pitch", "stray": "pitch", "rhythm": "time", "shuffle": "order"}
 FAULTS = np.array([MARKS.index(FAULT_OF[kind]) for kind in KINDS])
-SAVED = ("network", "average", "within", "rest")
 
 
 class Batch(NamedTuple):
@@ -157,13 +156,13 @@ def train(
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value
         if state.step % SAVE_EVERY == 0 or state.step == steps:
-            _save(work / "state.pt", state)
+            kept.save(work / "state.pt", state)
             passed = state.step - at
             row: dict[str, Any] = {"step": state.step} | {
                 name: round(total / passed, 4) for name, total in sums.items()
             }
             row["speed"] = round(passed * 2 * PAIRS / (time.monotonic() - began), 1)
-            _log(work / "log.csv", row)
+            kept.log(work / "log.csv", row)
             yield row
             began, sums, at = time.monotonic(), {}, state.step
 
@@ -196,12 +195,7 @@ def _learn(task: Task, state: State, batch: Sequence[NDArray[Any]], rate: float)
     state.within.step()  # type: ignore[no-untyped-call]
     state.rest.step()
     keep = min(AVERAGE, state.step / (state.step + 20))
-    with torch.no_grad():
-        for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - keep)
-            else:
-                kept.copy_(new)
+    kept.follow(state.average, state.network, keep)
     if not math.isfinite(float(total.detach())):
         raise FloatingPointError(f"the loss is not finite at step {state.step}")
     return {name: float(value.detach()) for name, value in parts.items()}
@@ -253,15 +247,8 @@ def _start(task: Task, work: Path, seed: int) -> State:
     within = torch.optim.Muon(inner, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
     rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
     state = State(network, average, within, rest, 0)
-    if not (work / "state.pt").is_file():
-        return state
-    saved = torch.load(work / "state.pt", weights_only=True)
-    try:
-        for name in SAVED:
-            getattr(state, name).load_state_dict(saved[name])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{work} holds the training of another network: choose another folder") from error
-    return state._replace(step=int(saved["step"]))
+    last = work / "state.pt"
+    return state._replace(step=kept.restore(last, state)) if last.is_file() else state
 
 
 def _within(network: nn.Module) -> Iterator[nn.Parameter]:
@@ -270,19 +257,3 @@ def _within(network: nn.Module) -> Iterator[nn.Parameter]:
     for name, weight in network.named_parameters():
         if weight.ndim == 2 and not name.startswith(outer):
             yield weight
-
-
-def _save(path: Path, state: State) -> None:
-    parts = {name: getattr(state, name).state_dict() for name in SAVED}
-    temporary = path.with_name(path.name + ".part")
-    torch.save(parts | {"step": state.step}, temporary)
-    temporary.replace(path)
-
-
-def _log(path: Path, row: dict[str, Any]) -> None:
-    fresh = not path.is_file()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)

@@ -14,7 +14,6 @@ at once.
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +26,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clefkit import features
-from clefkit.errors import MissingError, UsageError
+from clefkit.errors import MissingError
 from clefkit.nets.notes import Notes, Size
 from clefkit.train import batches, data
+from clefkit.train import state as kept
 
 CLIPS = 6
 CLIP_FRAMES = 198
@@ -42,7 +42,6 @@ OFFSET_WEIGHT, VELOCITY_WEIGHT = 0.3, 0.1
 AVERAGE = 0.998
 SAVE_EVERY = 250
 NEW_SHARDS_EVERY = 250
-SAVED = ("network", "average", "within", "rest")
 
 
 class State(NamedTuple):
@@ -75,13 +74,13 @@ def train(shards: Path, work: Path, size: Size, steps: int, seed: int, threads: 
         loss_sum += _learn(state, batch, _rate(step, steps, falls))
         state = state._replace(step=step + 1)
         if state.step == falls:
-            _save(work / "stable.pt", state)
+            kept.save(work / "stable.pt", state)
         if state.step % SAVE_EVERY == 0 or state.step == steps:
-            _save(work / "state.pt", state)
+            kept.save(work / "state.pt", state)
             passed_s = (state.step - at) * CLIPS * CLIP_FRAMES / features.FRAMES_PER_SECOND
             row = {"step": state.step, "loss": round(loss_sum / (state.step - at), 4), "shards": len(sounds)}
             row["speed"] = round(passed_s / (time.monotonic() - began), 1)
-            _log(work / "log.csv", row)
+            kept.log(work / "log.csv", row)
             yield row
             began, loss_sum, at = time.monotonic(), 0.0, state.step
 
@@ -137,10 +136,7 @@ def _learn(state: State, batch: batches.Batch, rate: float) -> float:
     state.within.step()  # type: ignore[no-untyped-call]
     state.rest.step()
     keep = min(AVERAGE, state.step / (state.step + 20))
-    with torch.no_grad():
-        for kept, new in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - keep)
+    kept.follow(state.average, state.network, keep)
     number = float(value.detach())
     if not math.isfinite(number):
         raise FloatingPointError(f"the loss is {number} at step {state.step}")
@@ -173,32 +169,8 @@ def _start(work: Path, size: Size, seed: int, falls: int) -> State:
     within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
     known = {id(weight) for weight in inner}
     rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
-    kept, stable = work / "state.pt", work / "stable.pt"
+    last, stable = work / "state.pt", work / "stable.pt"
     if stable.is_file() and int(torch.load(stable, weights_only=True)["step"]) < falls:
-        stable.replace(kept)  # and no longer there: what comes next has not fallen yet
-    if not kept.is_file():
-        return State(network, average, within, rest, 0)
-    saved = torch.load(kept, weights_only=True)
-    state = State(network, average, within, rest, int(saved["step"]))
-    try:
-        for name in SAVED:
-            getattr(state, name).load_state_dict(saved[name])
-    except (KeyError, RuntimeError) as error:
-        raise UsageError(f"{work} holds the training of another network: choose another folder") from error
-    return state
-
-
-def _save(path: Path, state: State) -> None:
-    parts = {name: getattr(state, name).state_dict() for name in SAVED}
-    temporary = path.with_name(path.name + ".part")
-    torch.save(parts | {"step": state.step}, temporary)
-    temporary.replace(path)
-
-
-def _log(path: Path, row: dict[str, Any]) -> None:
-    fresh = not path.is_file()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
+        stable.replace(last)  # and no longer there: what comes next has not fallen yet
+    state = State(network, average, within, rest, 0)
+    return state._replace(step=kept.restore(last, state)) if last.is_file() else state

@@ -16,7 +16,7 @@ import csv
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +43,7 @@ KERN = (
 )
 LEAST_NOTES = 16
 COLUMNS = ("onset_ms", "duration_ms", "pitch", "velocity")
+QUARTERS = ("onset_quarters", "duration_quarters", "pitch", "velocity")
 
 
 class Piece(NamedTuple):
@@ -157,16 +158,20 @@ def _sorted(*values: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _pop(data: Path) -> Iterator[Piece]:
-    packed = np.load(data / "pop909" / "pop909.npz")
+    for row, values in _packed(data / "pop909" / "pop909", COLUMNS):
+        half = "validation" if share("pop909", row["song"]) < 0.5 else "test"
+        belongs = half if row["split"] == "validation" else "train"
+        yield Piece(f"pop909/{row['song']}", "performance", belongs, _sorted(*values))
+
+
+def _packed(stem: Path, columns: Sequence[str]) -> Iterator[tuple[dict[str, str], list[NDArray[Any]]]]:
+    """The rows of an index, each with its notes' columns from the arrays beside it."""
+    packed = np.load(stem.with_suffix(".npz"))
     bounds = packed["note_offset"].astype(np.int64)
-    values = [packed[name].astype(np.int64) for name in COLUMNS]
-    with (data / "pop909" / "pop909.csv").open(encoding="utf-8", newline="") as index:
-        for number, row in enumerate(csv.DictReader(index)):
-            found = _sorted(*(each[bounds[number] : bounds[number + 1]] for each in values))
-            half = "validation" if share("pop909", row["song"]) < 0.5 else "test"
-            yield Piece(
-                f"pop909/{row['song']}", "performance", half if row["split"] == "validation" else "train", found
-            )
+    values = [packed[name] for name in columns]
+    with stem.with_suffix(".csv").open(encoding="utf-8", newline="") as index:
+        for row, start, end in zip(csv.DictReader(index), bounds[:-1], bounds[1:], strict=True):
+            yield row, [each[start:end] for each in values]
 
 
 def _asap_split(row: dict[str, str]) -> str:
@@ -176,27 +181,17 @@ def _asap_split(row: dict[str, str]) -> str:
 
 
 def _asap(data: Path) -> Iterator[Piece]:
-    packed = np.load(data / "asap" / "asap_performances.npz")
-    bounds = packed["note_offset"].astype(np.int64)
-    values = [packed[name].astype(np.int64) for name in COLUMNS]
-    with (data / "asap" / "asap_performances.csv").open(encoding="utf-8", newline="") as index:
-        for number, row in enumerate(csv.DictReader(index)):
-            found = _sorted(*(each[bounds[number] : bounds[number + 1]] for each in values))
-            yield Piece(f"asap/{row['piece']}", "performance", _asap_split(row), found)
+    for row, values in _packed(data / "asap" / "asap_performances", COLUMNS):
+        yield Piece(f"asap/{row['piece']}", "performance", _asap_split(row), _sorted(*values))
 
 
 def _asap_scores(data: Path) -> Iterator[Piece]:
-    packed = np.load(data / "asap" / "asap_scores.npz")
-    bounds = packed["note_offset"].astype(np.int64)
-    with (data / "asap" / "asap_scores.csv").open(encoding="utf-8", newline="") as index:
-        for number, row in enumerate(csv.DictReader(index)):
-            span = slice(bounds[number], bounds[number + 1])
-            low, high = TEMPI
-            quarter_ms = 60_000 / (low + (high - low) * share("tempo", row["piece"]))
-            onset = np.rint(packed["onset_quarters"][span] * quarter_ms)
-            duration = np.maximum(1, np.rint(packed["duration_quarters"][span] * quarter_ms))
-            found = _sorted(onset, duration, packed["pitch"][span], packed["velocity"][span])
-            yield Piece(f"asap-scores/{row['piece']}", "score", _asap_split(row), found)
+    low, high = TEMPI
+    for row, values in _packed(data / "asap" / "asap_scores", QUARTERS):
+        quarter_ms = 60_000 / (low + (high - low) * share("tempo", row["piece"]))
+        onset, duration, pitch, velocity = values
+        onset, duration = np.rint(onset * quarter_ms), np.maximum(1, np.rint(duration * quarter_ms))
+        yield Piece(f"asap-scores/{row['piece']}", "score", _asap_split(row), _sorted(onset, duration, pitch, velocity))
 
 
 def save(path: Path, pieces: list[Piece]) -> None:

@@ -5,10 +5,8 @@ Light to import: the process that reads the command line does.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from clefkit import registry
@@ -73,10 +71,7 @@ def tells_apart(asset: Asset) -> bool:
 
 def checkpoint(name: str) -> Asset:
     """A checkpoint by name or by the path of its folder, or that of the package basic-pitch. Raises as `options`."""
-    if name == PACKAGE:
-        return registry.package(PACKAGE)
-    is_path = "/" in name or os.sep in name  # a folder may have the name of a checkpoint, and not be meant
-    return registry.own_model(Path(name).expanduser()) if is_path else registry.model(name)
+    return registry.package(PACKAGE) if name == PACKAGE else registry.checkpoint(name)
 
 
 def thresholds(asset: Asset) -> Thresholds:
