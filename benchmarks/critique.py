@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from clefkit import registry
 from clefkit.critique import infer, reading
-from clefkit.train import pieces, trial
+from clefkit.train import critics, pieces, trial
 from clefkit.train.trial import Case
 
 METRICS = ("scale_consistency", "pitch_class_entropy", "pitch_entropy", "polyphony_rate", "groove_consistency")
@@ -70,8 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="as for `clefkit train`; needed once, to read the pieces")
     parser.add_argument("--pieces", type=Path, required=True, help="where they are kept, once read")
-    parser.add_argument("--research", action="store_true", help="with collections of non-commercial licences")
-    parser.add_argument("--collection", nargs="*", help="these alone")
+    parser.add_argument("--collection", nargs="*", default=list(critics.FREE), help="of pieces; these alone")
     parser.add_argument("--split", default="test", choices=("test", "validation"))
     parser.add_argument("--excerpts", type=int, default=40, help="of each collection and domain")
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -79,9 +78,8 @@ def main() -> None:
     parser.add_argument("--muspy", metavar="PYTHON")
     parser.add_argument("--by-group", action="store_true", help="real ones kept, by collection and domain")
     asked = parser.parse_args()
-    music = pieces.read(asked.data or Path(), asked.pieces, research=asked.research)
-    if asked.collection:
-        music = [piece for piece in music if piece.collection in asked.collection]
+    music = pieces.read(asked.data or Path(), asked.pieces, asked.collection)
+    music = [piece for piece in music if piece.collection in asked.collection]
     cases = trial.cases(music, asked.split, asked.excerpts, 1, excerpt_ms=round(asked.seconds * 1000))
     real = sum(case.kind == trial.REAL for case in cases)
     print(f"{real} excerpts of {asked.seconds:g} s, {len(cases)} cases, {asked.split} split")

@@ -33,14 +33,16 @@ def train(
     samples: Annotated[Path | None, typer.Option(metavar="DIR", help="More real notes, as gathered.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="How long to train.")] = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores to use.")] = 1,
-    quick: Annotated[bool, typer.Option(help="The small network on an hour of exercises: needs no --data.")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="Notes: small, on exercises, without --data. Critics: on Chopin alone.")
+    ] = False,
 ) -> None:
     """Make a checkpoint again, or a new one, from its recipe. Prints a line of JSON now and then.
 
     Needs the extra `train`. What an interrupted run left in --work is gone on with.
 
-    --quick shows that all of it works, without any data but a soundfont: three minutes of one core end in a note F1
-    of .62 on exercises that it has not heard.
+    --quick shows that all of it works. For notes it needs no data but a soundfont: three minutes of one core end in a
+    note F1 of .62 on exercises that it has not heard. Critics learn from the first editions of Chopin alone.
 
     \b
     Examples:

@@ -124,14 +124,19 @@ def loss(said: Judged, batch: Sequence[Tensor]) -> dict[str, Tensor]:
 
 
 class Task(NamedTuple):
-    """What is trained. make: a new network; collate: examples to arrays; loss: what the network says and the arrays as
-    tensors; inputs: how many of the arrays the network takes; longest_ms: of a stretch"""
+    """What is trained, and on what.
+
+    make: a new network; collate: examples to arrays; loss: what the network says and the arrays as tensors
+    inputs: how many of the arrays the network takes; longest_ms: of a stretch
+    pair: draws a stretch and its spoilt twin
+    """
 
     make: Callable[[], nn.Module]
     collate: Callable[[Sequence[spoil.Example]], Sequence[NDArray[Any]]]
     loss: Callable[[Any, Sequence[Tensor]], dict[str, Tensor]]
     inputs: int = 2
     longest_ms: int = spoil.LONGEST_MS
+    pair: Callable[[spoil.Stock, np.random.Generator, int], tuple[spoil.Example, spoil.Example]] = spoil.pair
 
 
 CRITIC = Task(Critic, collate, loss)
@@ -212,7 +217,7 @@ def _drawn(number: int) -> list[Sequence[NDArray[Any]]]:
     """The batches 4 * number to 4 * number + 3."""
     generator = np.random.default_rng([_STOCK["seed"], number])
     task: Task = _STOCK["task"]
-    pairs = [spoil.pair(_STOCK["found"], generator, task.longest_ms) for _ in range(PAIRS * BATCHES)]
+    pairs = [task.pair(_STOCK["found"], generator, task.longest_ms) for _ in range(PAIRS * BATCHES)]
     pairs.sort(key=lambda pair: max(len(each.marked.notes) for each in pair))
     order = generator.permutation(BATCHES)
     return [task.collate([each for pair in pairs[PAIRS * k : PAIRS * (k + 1)] for each in pair]) for k in order]

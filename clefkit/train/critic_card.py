@@ -45,7 +45,7 @@ Scores are used as they are written and in two takes of `render`'s human. Each s
 
 ## Made by
 
-    clefkit train {recipe} --data DATA --work WORK --out models/{name} --seed {seed} --steps {steps} \\
+    clefkit train {recipe}{quick} --data DATA --work WORK --out models/{name} --seed {seed} --steps {steps} \\
         --soundfont {font}
 
 {stretches:,} stretches of 8 to 30 s, half of them spoilt.
@@ -101,6 +101,7 @@ def text(made: Made, pieces: Sequence[Piece], figures: dict[str, Any]) -> str:
         licence=_licence(made.plan),
         sources="\n".join(sources),
         recipe=made.plan.recipe,
+        quick=" --quick" if made.plan.quick else "",
         seed=made.seed,
         steps=made.step,
         font=made.font,

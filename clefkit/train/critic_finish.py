@@ -54,7 +54,7 @@ def onnx_graph(network: torch.nn.Module) -> bytes:
     """For ONNX Runtime: "seen" (stretches, notes, SEEN) and "mask" (stretches, notes) to what `nets.critic` names, or
     "roll" (stretches, KEYS, FRAMES) to what `nets.critic_roll` does."""
     if isinstance(network, CriticRoll):
-        pictures = (torch.zeros(2, rolls.KEYS, rolls.FRAMES),)
+        pictures = (torch.zeros(1, rolls.KEYS, rolls.FRAMES),)  # one, as recurrent layers are traced
         axes = {name: {0: "stretches"} for name in ("roll", *critic_roll.Judged._fields)}
         return export.graph(network.eval(), pictures, ["roll"], list(critic_roll.Judged._fields), axes)
     example = (torch.zeros(2, 24, context.SEEN), torch.ones(2, 24))

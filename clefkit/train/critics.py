@@ -27,6 +27,10 @@ class Plan(NamedTuple):
     def research(self) -> bool:
         return self.recipe == "critic-research"
 
+    @property
+    def quick(self) -> bool:
+        return self.shares == QUICK
+
 
 FREE = {"string-quartets": 0.2, "lieder": 0.3, "pop909": 0.22, "chopin": 0.28}
 RESEARCH = FREE | {
@@ -62,27 +66,32 @@ def run(
     """Make a checkpoint.
 
     work: room for pieces and the state of training; folder: the checkpoint's, such as `models/critic-1`
-    data: the folder with `openscore/`, `pop909/`, `kern/` and, for research, `asap/`; may be None when work has pieces
+    data: the folder with `openscore/`, `pop909/`, `kern/` and `asap/`, as far as the recipe has shares of them; may be
+        None when work has pieces
     font: that plays what recordings are calibrated on
     yields: something to tell after each part and every 500 steps
-    raises: MissingError when the extra `train` is not installed; UsageError when there are no sources
+    raises: MissingError when the extra `train` is not installed; UsageError when there are no sources, or work has the
+        pieces of another recipe
     """
     from clefkit.train import recipes
 
     recipes.check_installed()
     from clefkit.train import critic, critic_card, critic_finish, critic_roll, pieces
 
-    corpus = work / ("pieces-research.npz" if chosen.research else "pieces.npz")
+    corpus = work / "pieces.npz"
     work.mkdir(parents=True, exist_ok=True)
     if data is None and not corpus.is_file():
         raise UsageError("training needs --data: the model card names its sources")
-    music = pieces.read(data or Path(), corpus, research=chosen.research, jobs=threads)
+    music = pieces.read(data or Path(), corpus, chosen.shares, threads)
+    missing = set(chosen.shares) - {piece.collection for piece in music}
+    if missing:
+        raise UsageError(f"{corpus} has no {', '.join(sorted(missing))}: choose another --work, or remove the file")
     yield {"pieces": len(music)}
     task = critic_roll.CRITIC_ROLL if chosen.recipe == "critic-roll" else critic.CRITIC
     yield from critic.train(corpus, chosen.shares, task, work, chosen.steps, seed, threads)
     network, step = critic.trained(task, work)
     made = critic_card.Made(folder.name, chosen, seed, step, font.stem)
-    free = [piece for piece in music if piece.collection in chosen.shares]
-    figures = critic_finish.write(folder, network, free, critic_card.about(made), font, threads)
-    (folder / "card.md").write_text(critic_card.text(made, free, figures), encoding="utf-8")
+    mine = [piece for piece in music if piece.collection in chosen.shares]
+    figures = critic_finish.write(folder, network, mine, critic_card.about(made), font, threads)
+    (folder / "card.md").write_text(critic_card.text(made, mine, figures), encoding="utf-8")
     yield {"validation": figures}

@@ -115,6 +115,8 @@ def graph(
         path = Path(folder) / "model.onnx"
         # the exporter that traces; the one that replaces it needs another package for the same graph
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Converting a tensor to a Python")  # checks of shapes, which hold for all
+        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size")  # a test tries others
         torch.onnx.export(
             network,
             example,

@@ -4,10 +4,11 @@ Free collections: OpenScore (CC0) and first editions of Chopin (CC BY 4.0), each
 `render`'s human; POP909 (MIT). Others, for research alone, because their licences are non-commercial or unstated: ASAP
 (CC BY-NC-SA 4.0), whose pianists are people, and the **kern scores of `KERN`.
 
-A work belongs to one split for ever. OpenScore and Chopin are shared out as in `corpus`, the songs that POP909's index
-gives to validation are halved by a hash, ASAP's validation pieces are the test and a tenth of its others validate, the
-**kern works go by a hash of their file. Times are whole milliseconds everywhere: a network must not tell one source
-from another, or real from corrupted, by how numbers were rounded.
+A work belongs to one split for ever. OpenScore is shared out as in `corpus`, Chopin by a hash of the opus, but for what
+ASAP's validation has, too; the songs that POP909's index gives to validation are halved by a hash, ASAP's validation
+pieces are the test and a tenth of its others validate, the **kern works go by a hash of their file. Times are whole
+milliseconds everywhere: a network must not tell one source from another, or real from corrupted, by how numbers were
+rounded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import csv
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,13 +30,14 @@ from clefkit.critique.table import columns
 from clefkit.errors import ClefkitError
 from clefkit.train import corpus
 
+SPLITS = ("train", "validation", "test")
 TAKES = 2
 AMOUNTS = (0.3, 0.8)  # how much of a human plays
 TEMPI = (66.0, 144.0)  # quarters a minute of scores that don't say
+CHOPIN_IN_ASAP = ("053", "058", "060")  # opus numbers of the polonaise, sonata and barcarolle in its validation
 KERN = (
     "joplin",
     "mozart-piano-sonatas",
-    "beethoven-piano-sonatas",
     "haydn-piano-sonatas",
     "scarlatti-keyboard-sonatas",
     "bach-370-chorales",
@@ -78,35 +80,40 @@ def share(*names: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def read(data: Path, cache: Path, *, research: bool, jobs: int = 1) -> list[Piece]:
-    """All pieces; read at the first call and kept in `cache`.
+def read(data: Path, cache: Path, collections: Collection[str], jobs: int = 1) -> list[Piece]:
+    """All pieces of some collections; read at the first call and kept in `cache`.
 
-    data: the folder that holds `openscore/`, `pop909/`, `kern/` and, for research, `asap/`
-    research: with the collections whose licences are non-commercial or unstated
+    data: the folder that holds `openscore/`, `pop909/`, `kern/` and `asap/`, as far as they are needed
     """
     if not cache.is_file():
-        found = [*_scores(_free_scores(data), jobs), *_pop(data)]
-        if research:
-            found += [*_scores(_research_scores(data), jobs), *_asap(data), *_asap_scores(data)]
+        found = list(_scores(_written(data, collections), jobs))
+        for name, played in PLAYED.items():
+            found += played(data) if name in collections else ()
         save(cache, found)
     return load(cache)
 
 
-def _free_scores(data: Path) -> Iterator[_Score]:
-    for name, belongs, score in corpus.openscore(data):
-        if belongs in ("train", "validation", "test"):
-            yield _Score(name, belongs, score, ".mxl")
-    for name, score in _members(data / "kern" / "chopin-first-editions.zip"):
-        chance = share("chopin", name.split("-")[0])
-        test, validation = corpus.CHOPIN_SHARES
-        belongs = "test" if chance < test else "validation" if chance < validation else "train"
-        yield _Score(f"chopin/{name}", belongs, score, ".krn")
-
-
-def _research_scores(data: Path) -> Iterator[_Score]:
+def _written(data: Path, collections: Collection[str]) -> Iterator[_Score]:
+    if not {"string-quartets", "lieder"}.isdisjoint(collections):
+        for name, belongs, score in corpus.openscore(data):
+            if belongs in SPLITS and name.partition("/")[0] in collections:
+                yield _Score(name, belongs, score, ".mxl")
+    if "chopin" in collections:
+        for name, score in _members(data / "kern" / "chopin-first-editions.zip"):
+            yield _Score(f"chopin/{name}", _chopin_split(name), score, ".krn")
     for collection in KERN:
-        for name, score in _members(data / "kern" / f"{collection}.zip"):
-            yield _Score(f"{collection}/{name}", _tenths(share(collection, name)), score, ".krn")
+        if collection in collections:
+            for name, score in _members(data / "kern" / f"{collection}.zip"):
+                yield _Score(f"{collection}/{name}", _tenths(share(collection, name)), score, ".krn")
+
+
+def _chopin_split(name: str) -> str:
+    """name: of a file: the opus in three digits, or a word where it has none, then the edition"""
+    opus = name[:3] if name[:3].isdigit() else name.split("-", maxsplit=1)[0]
+    if opus in CHOPIN_IN_ASAP:
+        return "test"
+    chance, (test, validation) = share("chopin", opus), corpus.CHOPIN_SHARES
+    return "test" if chance < test else "validation" if chance < validation else "train"
 
 
 def _tenths(chance: float) -> str:
@@ -192,6 +199,9 @@ def _asap_scores(data: Path) -> Iterator[Piece]:
         onset, duration, pitch, velocity = values
         onset, duration = np.rint(onset * quarter_ms), np.maximum(1, np.rint(duration * quarter_ms))
         yield Piece(f"asap-scores/{row['piece']}", "score", _asap_split(row), _sorted(onset, duration, pitch, velocity))
+
+
+PLAYED: dict[str, Callable[[Path], Iterator[Piece]]] = {"pop909": _pop, "asap": _asap, "asap-scores": _asap_scores}
 
 
 def save(path: Path, pieces: list[Piece]) -> None:
