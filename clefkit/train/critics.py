@@ -44,9 +44,9 @@ RESEARCH = FREE | {
     "scarlatti-keyboard-sonatas": 0.06,
 }
 PLANS = {
-    "critic": Plan("critic", FREE, 8_000),
-    "critic-roll": Plan("critic-roll", FREE, 8_000),
-    "critic-research": Plan("critic-research", RESEARCH, 8_000),
+    "critic": Plan("critic", FREE, 12_000),
+    "critic-roll": Plan("critic-roll", FREE, 12_000),
+    "critic-research": Plan("critic-research", RESEARCH, 12_000),
 }
 QUICK = {"chopin": 1.0}
 QUICK_STEPS = 400
