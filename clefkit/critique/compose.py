@@ -164,7 +164,7 @@ def _pitches(
         if len(tables[0]) >= FEWEST:
             said = infer.ask(critic, tables)
             wrong = [float((1 / (1 + np.exp(-marks[:, 0]))).sum()) for marks in said.notes]
-            heard = np.minimum(how.logits(said.verdict), enough) - WRONG * np.array(wrong)
+            heard = np.minimum(how.logits(said), enough) - WRONG * np.array(wrong)
         chance = temperature * generator.gumbel(size=len(tables))
         score = heard - [_cost(line.pitch, pitch) for line, pitch in tried] + chance
         best = np.argsort(-score, kind="stable")[:beam]

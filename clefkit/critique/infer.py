@@ -40,23 +40,25 @@ NEVER = -20.0  # logit
 
 
 class Calibration(NamedTuple):
-    """Of one domain: what turns the network's verdict into P(real).
+    """Of one domain: what turns what the network says into P(real).
 
     odds: (3,), what is added to the logit of each fault; scale, bias: of the sum
+    wrong: how much the share of notes with a wrong pitch counts
     real: (QUANTILES,) of the logit of P(real), of real music that the network didn't learn from
     """
 
     odds: NDArray[np.float64]
     scale: float
+    wrong: float
     bias: float
     real: NDArray[np.float64]
 
-    def logits(self, verdict: Array) -> NDArray[np.float64]:
-        """(stretches,), of P(real). verdict: (stretches, 4)
+    def logits(self, said: Said) -> NDArray[np.float64]:
+        """(stretches,), of P(real).
 
         Past CERTAIN, where a piece is spoilt for sure, it falls with severity instead: the worse, the lower.
         """
-        return -(self.scale * spoilt(verdict, self.odds) + self.bias)
+        return -(self.scale * spoilt(said.verdict, self.odds) + self.wrong * wrong(said.notes) + self.bias)
 
 
 class Critic(NamedTuple):
@@ -102,6 +104,11 @@ def spoilt(verdict: Array, odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.minimum(logit, CERTAIN) + _sigmoid(logit - CERTAIN) * severely, np.float64)
 
 
+def wrong(marks: Sequence[Array]) -> NDArray[np.float64]:
+    """(stretches,): the share of notes with a wrong pitch, as expected. marks: logits, (notes, 3) for each stretch"""
+    return np.array([_sigmoid(each[:, 0]).mean() for each in marks])
+
+
 class Said(NamedTuple):
     """What the network says of a batch of stretches, each as long as it is.
 
@@ -128,6 +135,7 @@ def load(path: Path) -> Critic:
             domain: Calibration(
                 np.array(each["odds"], dtype=float).reshape(3),
                 float(each["scale"]),
+                float(each["wrong"]),
                 float(each["bias"]),
                 np.array(each["real"], dtype=float),
             )
@@ -148,7 +156,7 @@ def judge(notes: Table, critic: Critic, domain: str) -> Judgement:
     how = critic.calibrations[domain]
     spans = stretches(notes[:, ONSET])
     said = ask(critic, [notes[span] for span in spans])
-    logits = how.logits(said.verdict)
+    logits = how.logits(said)
     weights = np.array([span.stop - span.start for span in spans], dtype=float)
     logit = float(np.average(logits, weights=weights))
     severity = float(np.average(_sigmoid(said.verdict[:, 3]), weights=weights))
@@ -181,7 +189,7 @@ def rewards(pieces: Sequence[Table], critic: Critic, domain: str = "score") -> N
     if enough:
         cut = [settled(pieces[index])[stretches(pieces[index][:, ONSET])[0]] for index in enough]
         said = ask(critic, cut)
-        result[enough] = how.logits(said.verdict)
+        result[enough] = how.logits(said)
     return result
 
 
@@ -258,7 +266,7 @@ def _curve(
     if not kept:
         kept = [(onset[0], slice(0, min(len(notes), MOST_NOTES)))]
     said = ask(critic, [notes[span] for _, span in kept])
-    logits = how.logits(said.verdict)
+    logits = how.logits(said)
     start = np.array([at for at, _ in kept], np.int64)
     return start, np.minimum(start + CURVE_MS, int((notes[:, ONSET] + notes[:, 1]).max())), _sigmoid(logits)
 
