@@ -18,6 +18,7 @@ from excerpts import named
 from training import Here, general_midi
 
 from clefkit import cli, critique
+from clefkit.critique import infer
 from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS, REACH
 from clefkit.critique.table import DURATION, ONSET, PITCH, Table
@@ -202,6 +203,40 @@ def test_a_recipe_asks_for_its_sources(tmp_path: Path, corpus: Path) -> None:
         next(critics.run(plan, tmp_path / "empty", tmp_path / "mine-1", None, Path("font.sf2")))
     with pytest.raises(UsageError, match="lieder, pop909, string-quartets"):
         next(critics.run(plan, corpus.parent, tmp_path / "mine-1", None, Path("font.sf2")))
+
+
+# Calibration
+
+
+def heard(generator: np.random.Generator, faults: float, wrong: float) -> critic_finish.Heard:
+    """What a network might say of 200 real excerpts, 200 twins and 200 harmless ones.
+
+    faults, wrong: how far the logits of faults, and the shares of wrong notes, of twins lie from those of real ones
+    """
+    kinds = np.repeat(["real", "off-key", "octaves"], 200)
+    found = object.__new__(critic_finish.Heard)
+    found.cases = [trial.Case(0, "", str(kind), 0.0, np.zeros((0, 4), np.int32), np.zeros(0, bool)) for kind in kinds]
+    found.domains = np.array(["score", "performance", "transcript"] * 200)
+    spoilt = kinds == "off-key"
+    found.verdict = generator.normal(-2 + faults * spoilt[:, None], 1, (600, 4)).astype(np.float32)
+    found.wrong = np.clip(generator.normal(0.1 + wrong * spoilt + 0.02 * (kinds == "octaves"), 0.02), 0, 1)
+    return found
+
+
+@pytest.mark.parametrize(("faults", "wrong"), [(4.0, 0.0), (0.0, 0.2)])
+def test_calibration_keeps_real_and_harmless_music(faults: float, wrong: float) -> None:
+    found = heard(np.random.default_rng(0), faults, wrong)
+    kinds = np.array([case.kind for case in found.cases])
+    for domain, chosen in critic_finish.calibrations(found, found).items():
+        assert (chosen["wrong"] > 0) == (wrong > 0), "what tells nothing doesn't count"
+        mine = found.domains == domain
+        spoilt = infer.spoilt(found.verdict[mine], np.array(chosen["odds"]))
+        logits = -(chosen["scale"] * spoilt + chosen["wrong"] * found.wrong[mine] + chosen["bias"])
+        kept = {kind: np.mean(logits[kinds[mine] == kind] >= 0) for kind in ("real", "off-key", "octaves")}
+        assert kept["real"] >= 0.95
+        assert kept["octaves"] >= 0.93
+        assert kept["off-key"] < 0.15
+        assert np.median(chosen["real"]) > 0
 
 
 # The whole
