@@ -33,6 +33,7 @@ from clefkit.transcribe import graph
 
 REAL_KEPT, HARMLESS_KEPT = 0.96, 0.95
 LEAST_HARMLESS = 20  # of a kind and domain
+ALIKE = (("score", "performance"), ("transcript",))  # domains of which twins of one piece may be either: one scale
 WRONG_COUNTS = (0.0, 5.0, 10.0, 20.0, 40.0)
 EXCERPTS = 40  # of each collection and domain
 SEED = 0
@@ -98,9 +99,10 @@ class Fitted(NamedTuple):
 def calibrations(heard: Heard, recorded: Heard) -> dict[str, dict[str, Any]]:
     """For the config, by domain: weights of what the network says, and quantiles of real music."""
     fitted = {name: _fitted(recorded if name == "transcript" else heard, name) for name in reading.DOMAINS}
-    wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in fitted.values()]))
     found = {}
     for name, fit in fitted.items():
+        alike = [fitted[each] for each in next(group for group in ALIKE if name in group)]
+        wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in alike]))
         logits, bias = fit.counting(wrong)
         quantiles = np.quantile(logits[fit.kinds == REAL] - bias, np.linspace(0, 1, QUANTILES))
         found[name] = {
