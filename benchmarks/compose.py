@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from clefkit import critique, registry
 from clefkit.critique import compose, infer
-from clefkit.critique.table import DURATION, ONSET, PITCH, Table, columns
+from clefkit.critique.table import DURATION, ONSET, PITCH, VELOCITY, Table, columns
 from clefkit.train import pieces, spoil, trial
 
 SECONDS = 30
@@ -57,7 +57,7 @@ def markov(notes: Table, generator: Generator) -> Table:
     at, time = 0, 0
     found: list[list[int]] = []
     while time < SECONDS * 1000 and len(found) < infer.MOST_NOTES:
-        found.append([time, notes[at, DURATION], notes[at, PITCH], notes[at, 3]])
+        found.append([time, notes[at, DURATION], notes[at, PITCH], notes[at, VELOCITY]])
         places = np.flatnonzero(notes[:-1, PITCH] == notes[at, PITCH])
         place = int(generator.choice(places)) if len(places) else int(generator.integers(len(steps)))
         time, at = time + int(steps[place]), place + 1

@@ -39,7 +39,7 @@ def critique(
     it prints:
 
     p_real: the probability that it is music and not a spoilt piece, whose notes or order were changed; calibrated so
-    that 96 of 100 real excerpts have .5 or more. percentile: how many of a hundred real pieces are less convincing.
+    that at least 96 of 100 real excerpts have .5 or more. percentile: how many of a hundred real pieces are less so.
     severity: how much of it is spoilt, 0 to 1. worst: the 10 s that are least convincing. suspicious: how many notes
     are (--notes names them: a wrong pitch, and which would be right; moved in time; the first of a phrase that doesn't
     follow).

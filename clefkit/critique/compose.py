@@ -163,8 +163,8 @@ def _pitches(
         heard = np.zeros(len(tables))
         if len(tables[0]) >= FEWEST:
             said = infer.ask(critic, tables)
-            wrong = [float((1 / (1 + np.exp(-marks[:, 0]))).sum()) for marks in said.notes]
-            heard = np.minimum(how.logits(said), enough) - WRONG * np.array(wrong)
+            wrong = infer.wrong(said.notes) * [len(each) for each in tables]
+            heard = np.minimum(how.logits(said), enough) - WRONG * wrong
         chance = temperature * generator.gumbel(size=len(tables))
         score = heard - [_cost(line.pitch, pitch) for line, pitch in tried] + chance
         best = np.argsort(-score, kind="stable")[:beam]

@@ -98,20 +98,20 @@ class Fitted(NamedTuple):
 
 def calibrations(heard: Heard, recorded: Heard) -> dict[str, dict[str, Any]]:
     """For the config, by domain: weights of what the network says, and quantiles of real music."""
-    fitted = {name: _fitted(recorded if name == "transcript" else heard, name) for name in reading.DOMAINS}
     found = {}
-    for name, fit in fitted.items():
-        alike = [fitted[each] for each in next(group for group in ALIKE if name in group)]
-        wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in alike]))
-        logits, bias = fit.counting(wrong)
-        quantiles = np.quantile(logits[fit.kinds == REAL] - bias, np.linspace(0, 1, QUANTILES))
-        found[name] = {
-            "odds": fit.odds.round(4).tolist(),
-            "scale": round(fit.scale, 4),
-            "wrong": wrong,
-            "bias": round(bias, 4),
-            "real": quantiles.round(4).tolist(),
-        }
+    for group in ALIKE:
+        fitted = {name: _fitted(recorded if name == "transcript" else heard, name) for name in group}
+        wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in fitted.values()]))
+        for name, fit in fitted.items():
+            logits, bias = fit.counting(wrong)
+            quantiles = np.quantile(logits[fit.kinds == REAL] - bias, np.linspace(0, 1, QUANTILES))
+            found[name] = {
+                "odds": fit.odds.round(4).tolist(),
+                "scale": round(fit.scale, 4),
+                "wrong": wrong,
+                "bias": round(bias, 4),
+                "real": quantiles.round(4).tolist(),
+            }
     return found
 
 

@@ -108,7 +108,10 @@ def _written(data: Path, collections: Collection[str]) -> Iterator[_Score]:
 
 
 def _chopin_split(name: str) -> str:
-    """name: of a file: the opus in three digits, or a word where it has none, then the edition"""
+    """By opus, however an edition is named (009, 009_1et2); `corpus` goes by all before the hyphen, as notes-1 did.
+
+    name: of a file: the opus in three digits, or a word where it has none, then the edition
+    """
     opus = name[:3] if name[:3].isdigit() else name.split("-", maxsplit=1)[0]
     if opus in CHOPIN_IN_ASAP:
         return "test"
