@@ -6,9 +6,9 @@ would right its pitch; of each stretch, whether it is spoilt at all, and how sev
 it is there, learnt from its own kinds of corruption and their real twins alone; of each pair, that the twin is the more
 spoilt one. Half of all pairs are shuffles, the hardest to hear.
 
-Muon for the matrices within (Jordan et al. 2024), AdamW for the rest, bfloat16. The learning rate falls to 0 over the
-last third. What is kept is a moving average of the weights. The state is saved every 500 steps; a training goes on from
-there. Stretches are drawn by another process and depend on nothing but the seed and the step.
+Muon for the matrices within (Jordan et al. 2024), AdamW for the rest, bfloat16. The learning rate falls to 0 from
+three tenths of the steps on. What is kept is a moving average of the weights. The state is saved every 500 steps; a
+training goes on from there. Stretches are drawn by another process and depend on nothing but the seed and the step.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BATCHES = 4  # drawn together, so that those of a batch are alike long
 RATE = 2e-3
 DECAY = 0.01
 WARM_UP = 200
-FALLS_FROM = 0.67
+FALLS_FROM = 0.3
 AVERAGE = 0.998
 SAVE_EVERY = 500
 AHEAD = 6  # groups of batches that may wait

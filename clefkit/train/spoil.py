@@ -1,6 +1,6 @@
 """Examples for critics: stretches of real pieces, each with a spoilt twin.
 
-Both are changed in the same harmless way: tempo, loudness, legato, octave doublings, one line alone, what a
+Both are changed in the same harmless way: tempo, rubato, loudness, legato, octave doublings, one line alone, what a
 transcriber does (notes missed, times shaken, octaves mistaken). So the critic learns that these are no fault, and real
 and spoilt differ in nothing but what `critique.corrupt` did.
 """
@@ -24,6 +24,9 @@ MOST_NOTES = 320
 LEAST_NOTES = 12
 KINDS_SHARE = {"shuffle": 0.5, "off-key": 0.13, "noise": 0.12, "rhythm": 0.17, "stray": 0.08}
 UNBENT = 0.4  # of rhythms: notes keep their length in seconds
+TEMPO_OCTAVES = (-0.6, 1.0)  # how much faster
+RUBATO_MS = (800, 5000)  # between changes of tempo
+RUBATO_OCTAVES = (0.03, 0.3)  # their standard deviation
 WRITTEN = 0.35  # of the stretches are from scores
 
 
@@ -82,12 +85,13 @@ def pair(found: Stock, generator: Generator, longest_ms: int = LONGEST_MS) -> tu
     while True:
         group = found.groups[int(generator.choice(len(found.groups), p=found.odds))]
         piece = group[int(generator.integers(len(group)))]
-        stretch = cut(piece.notes, int(generator.uniform(SHORTEST_MS, longest_ms)), generator)
+        faster = float(2 ** generator.uniform(*TEMPO_OCTAVES)) if generator.random() < 0.7 else 1.0
+        stretch = cut(piece.notes, int(generator.uniform(SHORTEST_MS, longest_ms) * faster), generator)
         if len(stretch) >= LEAST_NOTES:
             break
     kind = str(generator.choice(list(KINDS_SHARE), p=list(KINDS_SHARE.values())))
     severity = float(generator.uniform(0.02, 1) if kind == "shuffle" else 0.02 + 0.8 * generator.random() ** 1.7)
-    stretch = prepared(stretch, generator)
+    stretch = prepared(stretch, faster, generator)
     return twins(stretch, kind, severity, generator)
 
 
@@ -128,26 +132,44 @@ def cut(notes: Table, length_ms: int, generator: Generator) -> Table:
     return notes[first : min(end, first + MOST_NOTES)].copy()
 
 
-def prepared(notes: Table, generator: Generator) -> Table:
-    """Harmless changes of the music itself, before it is spoilt: one line alone, tempo."""
+def prepared(notes: Table, faster: float, generator: Generator) -> Table:
+    """Harmless changes of the music itself, before it is spoilt: one line alone, tempo, rubato."""
     if generator.random() < 0.15:
-        alone = line(notes, top=bool(generator.random() < 0.8))
+        alone = notes[line(notes, top=bool(generator.random() < 0.8))]
         notes = alone if len(alone) >= LEAST_NOTES else notes
-    if generator.random() < 0.7:
-        factor = 2 ** generator.uniform(-0.6, 0.6)
-        ends = np.rint((notes[:, ONSET] + notes[:, DURATION]) * factor)
-        notes = notes.copy()
-        notes[:, ONSET] = np.rint(notes[:, ONSET] * factor)
-        notes[:, DURATION] = np.maximum(1, ends - notes[:, ONSET])
-    return notes
+    knots = np.array([notes[0, ONSET], (notes[:, ONSET] + notes[:, DURATION]).max()], float)
+    pace = np.full(2, 1 / faster)
+    if generator.random() < 0.35:
+        knots = np.arange(knots[0], knots[1] + 2 * RUBATO_MS[1], generator.uniform(*RUBATO_MS))
+        pace = 2 ** generator.normal(0, generator.uniform(*RUBATO_OCTAVES), len(knots)) / faster
+    elif faster == 1:
+        return notes
+    return bent(notes, knots, pace)
 
 
-def line(notes: Table, *, top: bool) -> Table:
-    """The highest or lowest note of each onset, without those that begin under, or over, one that still sounds."""
+def bent(notes: Table, knots: NDArray[np.float64], pace: NDArray[np.float64]) -> Table:
+    """In another tempo: at times `knots` a millisecond takes `pace` milliseconds, changing evenly between them."""
+    passed = np.concatenate([[0.0], np.cumsum(np.diff(knots) * (pace[1:] + pace[:-1]) / 2)])
+
+    def at(times: NDArray[np.int32]) -> NDArray[np.float64]:
+        place = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
+        into = times - knots[place]
+        slope = (pace[place + 1] - pace[place]) / (knots[place + 1] - knots[place])
+        found: NDArray[np.float64] = passed[place] + pace[place] * into + slope * into**2 / 2
+        return found
+
+    found = notes.copy()
+    found[:, ONSET] = np.rint(at(notes[:, ONSET]))
+    found[:, DURATION] = np.maximum(1, np.rint(at(notes[:, ONSET] + notes[:, DURATION])) - found[:, ONSET])
+    return found
+
+
+def line(notes: NDArray[Any], *, top: bool) -> NDArray[np.int64]:
+    """Which notes are the highest or lowest of their onset, without those that begin under, or over, one that still
+    sounds."""
     kept: list[int] = []
     sign = 1 if top else -1
-    for index in range(len(notes)):
-        onset, _, pitch, _ = notes[index]
+    for index, (onset, _, pitch, _) in enumerate(notes.tolist()):
         if kept:
             before = notes[kept[-1]]
             if onset - before[ONSET] < 60:
@@ -157,7 +179,7 @@ def line(notes: Table, *, top: bool) -> Table:
             if onset < before[ONSET] + before[DURATION] - 60 and sign * pitch < sign * before[PITCH]:
                 continue
         kept.append(index)
-    return notes[kept]
+    return np.array(kept, np.int64)
 
 
 def heard(marked: Marked, generator: Generator) -> Marked:
@@ -186,9 +208,9 @@ def heard(marked: Marked, generator: Generator) -> Marked:
         kept[:] = True
     changed = marked._replace(notes=notes).take(kept)
     doubling = generator.random()
-    if doubling < 0.1:
+    if doubling < 0.15:
         changed = _doubled(changed, generator)
-    elif doubling < 0.25:
+    elif doubling < 0.3:
         changed = _struck_again(changed, generator)
     table = np.rint(changed.notes).astype(np.int32)
     table[:, DURATION] = np.maximum(table[:, DURATION], 1)
@@ -198,10 +220,15 @@ def heard(marked: Marked, generator: Generator) -> Marked:
 
 
 def _doubled(marked: Marked, generator: Generator) -> Marked:
-    """Some notes again, an octave higher or lower."""
-    copies = marked.take(generator.random(len(marked.notes)) < generator.uniform(0.1, 1))
+    """Some notes, or the highest or lowest line, again, an octave higher or lower."""
+    if generator.random() < 0.5:
+        top = bool(generator.random() < 0.5)
+        copies, by = marked.take(line(marked.notes, top=top)), 12 if top else -12
+    else:
+        copies = marked.take(generator.random(len(marked.notes)) < generator.uniform(0.1, 1))
+        by = 12 * int(generator.choice([-1, 1]))
     moved = copies.notes.copy()
-    moved[:, PITCH] += 12 * float(generator.choice([-1, 1]))
+    moved[:, PITCH] += by
     return _joined(marked, copies._replace(notes=moved).take((moved[:, PITCH] >= 21) & (moved[:, PITCH] <= 108)))
 
 

@@ -58,7 +58,7 @@ def in_tempo(notes: Table, generator: Generator) -> Table:
 def doubled(notes: Table, generator: Generator) -> Table:
     """The highest or the lowest notes again, an octave further out."""
     top = bool(generator.random() < 0.5)
-    line = spoil.line(notes, top=top).copy()
+    line = notes[spoil.line(notes, top=top)]
     line[:, PITCH] += 12 if top else -12
     return ordered(np.concatenate([notes, line[(line[:, PITCH] >= 21) & (line[:, PITCH] <= 108)]]))
 
