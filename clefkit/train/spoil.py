@@ -1,8 +1,8 @@
 """Examples for critics: stretches of real pieces, each with a spoilt twin.
 
-Both are changed in the same harmless way: tempo, rubato, loudness, legato, octave doublings, one line alone, what a
-transcriber does (notes missed, times shaken, octaves mistaken). So the critic learns that these are no fault, and real
-and spoilt differ in nothing but what `critique.corrupt` did.
+Both are changed in the same harmless way: one line alone, even steps, tempo, rubato, loudness, legato, octave
+doublings, what a transcriber does (notes missed, times shaken, octaves mistaken). So the critic learns that these are
+no fault, and real and spoilt differ in nothing but what `critique.corrupt` did.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.critique.corrupt import KINDS, corrupt, settled
+from clefkit.critique.corrupt import KINDS, clusters, corrupt, settled
 from clefkit.critique.infer import MARKS, REACH
 from clefkit.critique.table import DURATION, ONSET, PITCH, VELOCITY, Table
 from clefkit.train.pieces import Piece
@@ -23,7 +23,10 @@ SHORTEST_MS, LONGEST_MS = 8_000, 30_000
 MOST_NOTES = 320
 LEAST_NOTES = 12
 KINDS_SHARE = {"shuffle": 0.5, "off-key": 0.13, "noise": 0.12, "rhythm": 0.17, "stray": 0.08}
+SEVERE = 0.25  # of the other kinds
 UNBENT = 0.4  # of rhythms: notes keep their length in seconds
+EVEN = 0.1  # of the stretches, but for rhythms
+EVEN_MS = (250, 900)
 TEMPO_OCTAVES = (-0.6, 1.0)  # how much faster
 RUBATO_MS = (800, 5000)  # between changes of tempo
 RUBATO_OCTAVES = (0.03, 0.3)  # their standard deviation
@@ -90,9 +93,21 @@ def pair(found: Stock, generator: Generator, longest_ms: int = LONGEST_MS) -> tu
         if len(stretch) >= LEAST_NOTES:
             break
     kind = str(generator.choice(list(KINDS_SHARE), p=list(KINDS_SHARE.values())))
-    severity = float(generator.uniform(0.02, 1) if kind == "shuffle" else 0.02 + 0.8 * generator.random() ** 1.7)
+    severity = _severity(kind, generator)
+    if kind != "rhythm" and generator.random() < EVEN:
+        stretch = evened(stretch, float(generator.uniform(*EVEN_MS)))
+        stretch, faster = stretch[stretch[:, ONSET] <= longest_ms], 1.0
     stretch = prepared(stretch, faster, generator)
     return twins(stretch, kind, severity, generator)
+
+
+def _severity(kind: str, generator: Generator) -> float:
+    """Any of a shuffle; of the others more often a mild one, which is hard to hear."""
+    if kind == "shuffle":
+        return float(generator.uniform(0.02, 1))
+    if generator.random() < SEVERE:
+        return float(generator.uniform(0.4, 1))
+    return float(0.02 + 0.8 * generator.random() ** 1.7)
 
 
 def twins(
@@ -145,6 +160,19 @@ def prepared(notes: Table, faster: float, generator: Generator) -> Table:
     elif faster == 1:
         return notes
     return bent(notes, knots, pace)
+
+
+def evened(notes: Table, step_ms: float) -> Table:
+    """One step from each onset to the next, as in a hymn: what is left to hear is pitch."""
+    which = clusters(notes[:, ONSET])
+    starts = notes[np.flatnonzero(np.diff(which, prepend=-1)), ONSET].astype(np.float64)
+    even = step_ms * np.arange(len(starts))
+    past = notes[:, ONSET] + notes[:, DURATION] - starts[-1]
+    ends = np.interp(notes[:, ONSET] + notes[:, DURATION], starts, even) + np.maximum(past, 0)
+    found = notes.copy()
+    found[:, ONSET] = np.rint(even[which])
+    found[:, DURATION] = np.maximum(1, np.rint(ends) - found[:, ONSET])
+    return found[np.lexsort((found[:, PITCH], found[:, ONSET]))]
 
 
 def bent(notes: Table, knots: NDArray[np.float64], pace: NDArray[np.float64]) -> Table:
