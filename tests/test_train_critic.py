@@ -19,7 +19,7 @@ from training import Here, general_midi
 
 from clefkit import cli, critique
 from clefkit.critique import infer
-from clefkit.critique.corrupt import KINDS
+from clefkit.critique.corrupt import KINDS, clusters
 from clefkit.critique.infer import MARKS, REACH
 from clefkit.critique.table import DURATION, ONSET, PITCH, Table
 from clefkit.errors import MissingError, UsageError
@@ -119,6 +119,27 @@ def test_a_pair_is_changed_alike_but_for_the_fault() -> None:
             assert (table[:, DURATION] > 0).all()
             assert len(each.marked.marks) == len(each.marked.shift) == len(table)
     assert seen == set(KINDS)
+
+
+def test_even_steps_keep_the_notes_and_their_order() -> None:
+    for table in list(named().values())[:8]:
+        even = spoil.evened(table, 400)
+        which, were = clusters(even[:, ONSET]), clusters(table[:, ONSET])
+        assert {*np.diff(np.unique(even[:, ONSET])).tolist()} == {400}
+        assert [sorted(even[which == at, PITCH]) for at in range(which[-1])] == [
+            sorted(table[were == at, PITCH]) for at in range(were[-1])
+        ]
+        assert (even[:, DURATION] > 0).all()
+        assert np.median(even[:, DURATION]) > 200
+
+
+def test_a_bent_tempo_passes_through_its_knots() -> None:
+    """Of twice the length up to 4 s, as it was from 6 s on, and evenly slower in between: 2 s that last 3 s."""
+    table = np.array([[time, 500, 60, 80] for time in range(0, 10_000, 1000)], np.int32)
+    bent = spoil.bent(table, np.array([0.0, 4000.0, 6000.0, 12_000.0]), np.array([2.0, 2.0, 1.0, 1.0]))
+    assert bent[:, ONSET].tolist() == [0, 2000, 4000, 6000, 8000, 9750, 11_000, 12_000, 13_000, 14_000]
+    assert bent[[0, -1], DURATION].tolist() == [1000, 500]
+    assert (bent[:, PITCH:] == table[:, PITCH:]).all()
 
 
 def test_half_of_all_pairs_are_shuffles() -> None:
