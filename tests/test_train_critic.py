@@ -236,7 +236,9 @@ def heard(generator: np.random.Generator, faults: float, wrong: float) -> critic
     """
     kinds = np.repeat(["real", "off-key", "octaves"], 200)
     found = object.__new__(critic_finish.Heard)
-    found.cases = [trial.Case(0, "", str(kind), 0.0, np.zeros((0, 4), np.int32), np.zeros(0, bool)) for kind in kinds]
+    none = np.zeros((0, 4), np.int32), np.zeros(0, bool)
+    severities = np.where(kinds == "off-key", trial.SEVERITIES[0], 0.0).tolist()
+    found.cases = [trial.Case(0, "", str(kind), each, *none) for kind, each in zip(kinds, severities, strict=True)]
     found.domains = np.array(["score", "performance", "transcript"] * 200)
     spoilt = kinds == "off-key"
     found.verdict = generator.normal(-2 + faults * spoilt[:, None], 1, (600, 4)).astype(np.float32)
