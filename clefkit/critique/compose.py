@@ -30,7 +30,7 @@ HEARD = 10  # notes of a voice that count as lately
 DULL = 2.5  # what a pitch costs that all of these had
 AGAIN = 0.5  # what the same pitch at once costs
 FEWEST = 3  # notes that can be judged at all
-WRONG = 5.0  # what a note costs that is wrong for sure
+WRONG = 10.0  # what a note costs that is wrong for sure
 TEMPI = (76.0, 112.0)
 LEGATO = 0.92
 
