@@ -93,9 +93,9 @@ class Fitted(NamedTuple):
         return logits, min(float(np.quantile(groups[kind], 1 - shares[kind])) for kind in enough)
 
     def caught(self, wrong: float) -> float:
-        """The share of the mildest twins that are then called spoilt."""
+        """The share of the mildest twins that are then called spoilt; 0 when there are none."""
         logits, bias = self.counting(wrong)
-        return float(np.mean(logits[self.mild] < bias))
+        return float(np.mean(logits[self.mild] < bias)) if self.mild.any() else 0.0
 
 
 def calibrations(heard: Heard, recorded: Heard) -> dict[str, dict[str, Any]]:
