@@ -134,7 +134,7 @@ def test_even_steps_keep_the_notes_and_their_order() -> None:
 
 
 def test_a_bent_tempo_passes_through_its_knots() -> None:
-    """Of twice the length up to 4 s, as it was from 6 s on, and evenly slower in between: 2 s that last 3 s."""
+    """Of twice the length up to 4 s, as it was from 6 s on, and evenly faster in between: 2 s that last 3 s."""
     table = np.array([[time, 500, 60, 80] for time in range(0, 10_000, 1000)], np.int32)
     bent = spoil.bent(table, np.array([0.0, 4000.0, 6000.0, 12_000.0]), np.array([2.0, 2.0, 1.0, 1.0]))
     assert bent[:, ONSET].tolist() == [0, 2000, 4000, 6000, 8000, 9750, 11_000, 12_000, 13_000, 14_000]
