@@ -48,7 +48,7 @@ Scores are used as they are written and in two takes of `render`'s human. Each s
     clefkit train {recipe}{quick} --data DATA --work WORK --out models/{name} --seed {seed} --steps {steps} \\
         --soundfont {font}
 
-{stretches:,} stretches of 8 to 30 s, half of them spoilt.
+{stretches:,} stretches of 8 to {longest:g} s, half of them spoilt.
 
 ## On the validation split
 
@@ -64,12 +64,16 @@ Kept (P(real) of .5 or more): {kept}.
 
 
 class Made(NamedTuple):
-    """name: of the folder; step: after which it is; font: that recordings were calibrated with"""
+    """name: of the folder; step: after which it is; longest_ms: of a stretch
+
+    font: that recordings were calibrated with
+    """
 
     name: str
     plan: Plan
     seed: int
     step: int
+    longest_ms: int
     font: str
 
 
@@ -106,6 +110,7 @@ def text(made: Made, pieces: Sequence[Piece], figures: dict[str, Any]) -> str:
         steps=made.step,
         font=made.font,
         stretches=made.step * 2 * critic.PAIRS,
+        longest=made.longest_ms / 1000,
         real=figures["real"],
         rows="\n".join(rows),
         kept=", ".join(f"{name} {100 * share:.1f} %" for name, share in figures["kept"].items()),
