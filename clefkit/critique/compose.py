@@ -27,7 +27,7 @@ from clefkit.record import Product
 MEMORY_MS = 12_000  # what a note is judged with
 FARTHEST = 9  # semitones from the last note of a voice
 HEARD = 10  # notes of a voice that count as lately
-DULL = 2.5  # what a pitch costs that all of these had
+DULL = 10.0  # what a pitch costs that all of these had
 AGAIN = 0.5  # what the same pitch at once costs
 FEWEST = 3  # notes that can be judged at all
 WRONG = 10.0  # what a note costs that is wrong for sure
@@ -191,4 +191,4 @@ def _cost(before: tuple[int, ...], pitch: int) -> float:
     lately = before[-HEARD:]
     if not lately:
         return 0.0
-    return DULL * (lately.count(pitch) / HEARD) ** 2 * 4 + AGAIN * (lately[-1] == pitch)
+    return DULL * (lately.count(pitch) / HEARD) ** 2 + AGAIN * (lately[-1] == pitch)
