@@ -139,7 +139,7 @@ def test_every_note_lies_in_a_stretch_of_at_most_30_seconds() -> None:
 def test_what_a_note_sees_counts_its_surroundings() -> None:
     """Three notes: C, E half a second later, and G above both that begins with the E; the C sounds on."""
     piece = np.array([[0, 900, 60, 80], [500, 300, 64, 80], [500, 300, 67, 80]], np.int32)
-    near = context.seen(piece)[:, : context.NEAR].reshape(3, context.TIMES, context.INTERVALS)
+    near = context.seen([piece])[0][0, :, : context.NEAR].reshape(3, context.TIMES, context.INTERVALS)
     later_half_second = next(
         index
         for index, (low, high) in enumerate(zip(context.EDGES_MS, context.EDGES_MS[1:], strict=False))
@@ -150,6 +150,18 @@ def test_what_a_note_sees_counts_its_surroundings() -> None:
     assert near[0].sum() == 2
     assert near[1, -1, context.REACH - 4] == 1  # the C still sounds
     assert near[1].sum() == near[2].sum() == 3
+
+
+def test_what_is_seen_together_is_what_is_seen_alone() -> None:
+    pieces = [settled(each) for each in excerpts()[:5]]
+    pieces += [pieces[0][:1], pieces[1][:8], pieces[0] + np.array([900_000, 0, 0, 0], np.int32)]
+    seen, mask = context.seen(pieces)
+    for row, piece in enumerate(pieces):
+        alone, _ = context.seen([piece])
+        assert np.array_equal(seen[row, : len(piece)], alone[0])
+        assert mask[row].sum() == len(piece)
+        assert not seen[row, len(piece) :].any()
+    assert np.array_equal(seen[0], seen[-1])  # when it begins is no matter
 
 
 def test_reward_is_what_the_judge_says(critic: infer.Critic) -> None:
@@ -334,7 +346,7 @@ def test_the_graph_says_what_the_network_says(critic: infer.Critic) -> None:
     said = infer.ask(critic, pieces)
     for index, piece in enumerate(pieces):
         with torch.inference_mode():
-            own = network(torch.from_numpy(context.seen(piece))[None], torch.ones(1, len(piece)))
+            own = network(*map(torch.from_numpy, context.seen([piece])))
         assert np.allclose(own.verdict[0].numpy(), said.verdict[index], atol=0.02)
         assert np.allclose(own.notes[0].numpy(), said.notes[index], atol=0.05)
 

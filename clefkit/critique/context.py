@@ -1,7 +1,8 @@
 """What a critic sees of each note: the notes around it, relative to its pitch and time.
 
 So music that is transposed looks the same by construction, and a note's pitch is judged by what surrounds it. One
-definition for training and inference; times in whole milliseconds.
+definition for training and inference; times in whole milliseconds. Several pieces are looked at together, laid out one
+after another so far apart that none hears the next.
 
     near    how many notes lie 24 semitones down to 24 up, in 13 stretches of time from 8 s before to 8 s after
             its onset, and which of those that began earlier sound with it
@@ -14,7 +15,8 @@ definition for training and inference; times in whole milliseconds.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,51 +46,111 @@ ELSEWHERE = 3  # chords away, at least
 MOST = 15  # notes counted in one place
 GRID_MS = 10
 FARTHEST_MS = 8000
+APART_MS = 2 * FARTHEST_MS
 
 
-# which stretch of time each distance is in, by 10 ms from -8 s on
-_STRETCH = np.searchsorted(EDGES_MS[1:-1], np.arange(-FARTHEST_MS, FARTHEST_MS + 1, GRID_MS), side="right")
-_ROOTS = np.sqrt(np.arange(MOST + 1)).astype(np.float32)
+# the first place of the stretch of time that is so many ms after a note, and before it
+_STRETCH = np.searchsorted(EDGES_MS[1:-1], np.arange(-FARTHEST_MS, FARTHEST_MS + 1) // GRID_MS * GRID_MS, side="right")
+_AFTER, _BEFORE = _STRETCH[FARTHEST_MS:] * INTERVALS, _STRETCH[FARTHEST_MS::-1] * INTERVALS
 
 
-def seen(notes: Table) -> Array:
-    """(notes, SEEN), float32. notes: (notes, 4), int32, in order of onset"""
-    onset, pitch = notes[:, ONSET].astype(np.int64), notes[:, PITCH].astype(np.int64)
-    parts = (
-        _near(onset, pitch, onset + notes[:, DURATION]),
-        _far(onset, pitch),
-        _pulse(onset),
-        _echo(onset, pitch),
-        _beside(notes),
+class _Pieces(NamedTuple):
+    """Some pieces, one after another; what there is of notes, then of chords.
+
+    notes: (notes, 4), int32, on one axis of time; onset, pitch: (notes,), int64; piece: (notes,), which each is of
+    edges: (pieces + 1,), the notes of each; place: (notes,), where each is in the padded result
+    chord: (notes,), which each is of; start, step: (chords,), ms, when it is and how far the next one is, FARTHEST_MS
+        after the last of a piece; chord_piece: (chords,); chord_edges: (pieces + 1,)
+    """
+
+    notes: Table
+    onset: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    piece: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    place: NDArray[np.int64]
+    chord: NDArray[np.int64]
+    start: NDArray[np.int64]
+    step: NDArray[np.int64]
+    chord_piece: NDArray[np.int64]
+    chord_edges: NDArray[np.int64]
+
+
+def seen(pieces: Sequence[Table]) -> tuple[Array, Array]:
+    """What there is to see of some pieces.
+
+    pieces: (notes, 4) each, int32, in order of onset
+    returns: (pieces, longest, SEEN), float32, and (pieces, longest), 1 for notes, 0 where a piece is shorter
+    """
+    longest = max(len(each) for each in pieces)
+    laid = _laid_out(pieces, longest)
+    found = np.zeros((len(pieces) * longest, SEEN), np.float32)
+    mask = np.zeros(len(found), np.float32)
+    mask[laid.place] = 1
+    _near(laid, found)
+    found[laid.place, NEAR:] = np.concatenate([_far(laid), _pulse(laid), _echo(laid), _beside(laid)], axis=1)
+    return found.reshape(len(pieces), longest, SEEN), mask.reshape(len(pieces), longest)
+
+
+def _laid_out(pieces: Sequence[Table], longest: int) -> _Pieces:
+    counts = np.array([len(each) for each in pieces])
+    edges = np.concatenate([[0], np.cumsum(counts)])
+    piece = np.repeat(np.arange(len(pieces)), counts)
+    notes = np.concatenate(pieces)
+    onset = notes[:, ONSET].astype(np.int64)
+    first, last = onset[edges[:-1]], onset[edges[1:] - 1]
+    onset += (np.cumsum(last - first + APART_MS) - last)[piece]
+    chord = clusters(onset)
+    begins = np.flatnonzero(np.diff(chord, prepend=-1))
+    start = onset[begins]
+    return _Pieces(
+        notes,
+        onset,
+        notes[:, PITCH].astype(np.int64),
+        piece,
+        edges,
+        np.arange(len(notes)) + (np.arange(len(pieces)) * longest - edges[:-1])[piece],
+        chord,
+        start,
+        np.minimum(np.diff(start, append=start[-1] + FARTHEST_MS), FARTHEST_MS),
+        piece[begins],
+        np.append(chord[edges[:-1]], len(begins)),
     )
-    return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def _near(onset: NDArray[np.int64], pitch: NDArray[np.int64], end: NDArray[np.int64]) -> Array:
-    count = len(onset)
-    later = (onset[None] - onset[:, None]).ravel()
-    interval = (pitch[None] - pitch[:, None]).ravel()
-    wanted = (np.abs(interval) <= REACH) & (np.abs(later) <= FARTHEST_MS)
-    wanted[:: count + 1] = False  # a note isn't its own surroundings
-    kept = np.flatnonzero(wanted)
-    rows, later, interval = kept // count, later[kept], interval[kept]
-    stretch = _STRETCH[(later + FARTHEST_MS) // GRID_MS]
-    place = rows * NEAR + stretch * INTERVALS + interval + REACH
-    ringing = np.flatnonzero((later < 0) & (end[kept - rows * count] > onset[rows]))
-    rings = place[ringing] + (TIMES - 1 - stretch[ringing]) * INTERVALS
-    found = np.bincount(np.concatenate([place, rings]), minlength=count * NEAR)
-    return _ROOTS[np.minimum(found, MOST)].reshape(count, NEAR)
+def _pairs(onset: NDArray[np.int64], farthest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(pairs,) each: what comes first, and what comes after it, `farthest` ms later at most."""
+    count = np.searchsorted(onset, onset + farthest, side="right") - np.arange(1, len(onset) + 1)
+    first = np.repeat(np.arange(len(onset)), count)
+    return first, np.arange(len(first)) + (np.arange(1, len(onset) + 1) - np.cumsum(count) + count)[first]
 
 
-def _far(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> Array:
-    count = len(onset)
+def _near(laid: _Pieces, found: Array) -> None:
+    """Goes into the first NEAR columns of what is found."""
+    first, second = _pairs(laid.onset, FARTHEST_MS)
+    kept = np.flatnonzero(np.abs(laid.pitch[second] - laid.pitch[first]) <= REACH)
+    first, second = first[kept], second[kept]
+    end, now = laid.onset + laid.notes[:, DURATION], laid.onset[second]
+    later = now - laid.onset[first]
+    unison = laid.place * SEEN + REACH - laid.pitch  # of a note's row, less its pitch
+    of_first, of_second = unison[first] + laid.pitch[second], unison[second] + laid.pitch[first]
+    rings = (later > 0) & (end[first] > now)
+    places = [of_first + _AFTER[later], of_second + _BEFORE[later], of_second[rings] + (TIMES - 1) * INTERVALS]
+    np.add.at(found.reshape(-1), np.concatenate(places), np.float32(1))
+    near = found[:, :NEAR]
+    np.sqrt(np.minimum(near, MOST, out=near), out=near)
+
+
+def _far(laid: _Pieces) -> Array:
+    count = len(laid.pitch)
     classes = np.zeros((count, 12), np.float32)
-    classes[np.arange(count), pitch % 12] = 1
+    classes[np.arange(count), laid.pitch % 12] = 1
     before = np.concatenate([np.zeros((1, 12), np.float32), np.cumsum(classes, axis=0)])
-    past = before[np.searchsorted(onset, onset - FARTHEST_MS)]
-    coming = before[-1] - before[np.searchsorted(onset, onset + FARTHEST_MS, side="right")]
-    everything = before[-1][None] - classes
-    turned = (pitch[:, None] + np.arange(12)) % 12
+    start, end = before[laid.edges[:-1]][laid.piece], before[laid.edges[1:]][laid.piece]
+    past = before[np.searchsorted(laid.onset, laid.onset - FARTHEST_MS)] - start
+    coming = end - before[np.searchsorted(laid.onset, laid.onset + FARTHEST_MS, side="right")]
+    everything = end - start - classes
+    turned = (laid.pitch[:, None] + np.arange(12)) % 12
     shares = [
         np.take_along_axis(each, turned, axis=1) / np.maximum(each.sum(1, keepdims=True), 1)
         for each in (past, coming, everything)
@@ -96,100 +158,105 @@ def _far(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> Array:
     return np.concatenate(shares, axis=1, dtype=np.float32) * 3
 
 
-def _pulse(onset: NDArray[np.int64]) -> Array:
-    which = clusters(onset.astype(np.int32))
-    starts = onset[np.flatnonzero(np.diff(which, prepend=-1))]
+def _pulse(laid: _Pieces) -> Array:
     low, high = np.log(PULSE_MS)
-    later = starts[None] - starts[:, None]
-    rows, others = np.nonzero((np.abs(later) >= PULSE_MS[0]) & (np.abs(later) < PULSE_MS[1]))
-    far = later[rows, others]
-    stretch = ((np.log(np.abs(far)) - low) / (high - low) * PULSES).astype(np.int64)
-    place = rows * PULSE + np.where(far < 0, 0, PULSES) + np.clip(stretch, 0, PULSES - 1)
-    found = np.bincount(place, minlength=len(starts) * PULSE).reshape(len(starts), PULSE)
-    return np.sqrt(np.minimum(found, MOST)).astype(np.float32)[which]
+    first, second = _pairs(laid.start, int(PULSE_MS[1]) - 1)
+    far = np.log(laid.start[second] - laid.start[first])
+    stretch = np.clip(((far - low) / (high - low) * PULSES).astype(np.int64), 0, PULSES - 1)
+    places = np.concatenate([second * PULSE + stretch, first * PULSE + PULSES + stretch])
+    found = np.bincount(places, minlength=len(laid.start) * PULSE).reshape(len(laid.start), PULSE)
+    return np.sqrt(np.minimum(found, MOST)).astype(np.float32)[laid.chord]
 
 
-def _echo(onset: NDArray[np.int64], pitch: NDArray[np.int64]) -> Array:
-    which = clusters(onset.astype(np.int32))
-    starts = onset[np.flatnonzero(np.diff(which, prepend=-1))]
-    count = len(starts)
-    keys = np.zeros((count, 128), np.float32)
-    keys[which, pitch] = 1
-    classes = np.zeros((count, 12), np.float32)
-    classes[which, pitch % 12] = 1
-    both, size = classes @ classes.T, classes.sum(1)
-    step = np.log2(np.clip(np.diff(starts, append=starts[-1] + FARTHEST_MS), *STEPS_MS)).astype(np.float32)
-    last = np.roll(step, 1)
-    chords = both / np.maximum(size[:, None] + size[None] - both, 1)
-    steps = np.exp(-(((step[:, None] - step[None]) / ALIKE_OCTAVES) ** 2))
+def _echo(laid: _Pieces) -> Array:
+    counts = np.diff(laid.chord_edges)
+    piece, number = laid.chord_piece, np.arange(len(laid.start)) - laid.chord_edges[laid.chord_piece]
+    keys, classes = np.zeros((len(laid.start), 128), np.float32), np.zeros((len(laid.start), 12), np.float32)
+    keys[laid.chord, laid.pitch] = 1
+    classes[laid.chord, laid.pitch % 12] = 1
+    step = np.log2(np.clip(laid.step, *STEPS_MS)).astype(np.float32)
+    there_is = np.arange(counts.max()) < counts[:, None]
+    shape = there_is.shape
+    held, stepped = np.zeros((*shape, 12), np.float32), np.zeros(shape, np.float32)
+    held[piece, number], stepped[piece, number] = classes, step
+    both, size = held @ held.transpose(0, 2, 1), held.sum(2)
+    chords = both / np.maximum(size[:, :, None] + size[:, None] - both, 1)
+    steps = np.exp(-(((stepped[:, :, None] - stepped[:, None]) / ALIKE_OCTAVES) ** 2))
+    steps *= there_is[:, :, None]
     before, after = _around(chords)
     step_before, step_after = _around(steps)
-    rows = np.arange(count)
-    too_near = np.where(np.abs(rows[None] - rows[:, None]) < ELSEWHERE, np.float32(-9), np.float32(0))
     chord, rhythm = before + after, step_before + step_after
-    found: list[Any] = []
-    for score in (before, after, chord + chords, rhythm, chord + rhythm):
-        best = (score + too_near).argmax(1)
-        there = best[which]
-        again = classes[there, pitch % 12]
-        beside = np.maximum(classes[there, (pitch + 1) % 12], classes[there, (pitch - 1) % 12])
-        at = [each[rows, best] for each in (before, chords, after, step_before, steps, step_after)]
-        at += [np.clip(each - each[best], -2, 2) for each in (step, last)]
-        found += [*np.stack(at)[:, which], keys[there, pitch], again, beside * (1 - again)]
-    return np.stack(found, axis=1)
+    places = np.arange(shape[1])
+    too_near = np.where(np.abs(places[None] - places[:, None]) < ELSEWHERE, np.float32(-9), np.float32(0))
+    allowed = np.where(there_is[:, None], too_near, np.float32(-99))
+    scores = (before, after, chord + chords, rhythm, chord + rhythm)
+    best = np.stack([(score + allowed).argmax(2)[piece, number] for score in scores])
+    there = laid.chord_edges[piece] + best
+    at = [each[piece, number, best] for each in (before, chords, after, step_before, steps, step_after)]
+    at += [np.clip(each - each[there], -2, 2) for each in (step, np.roll(step, 1))]
+    there = there[:, laid.chord]
+    again = classes[there, laid.pitch % 12]
+    beside = np.maximum(classes[there, (laid.pitch + 1) % 12], classes[there, (laid.pitch - 1) % 12])
+    found = [*np.stack(at)[:, :, laid.chord], keys[there, laid.pitch], again, beside * (1 - again)]
+    return np.stack(found).transpose(2, 1, 0).reshape(len(laid.pitch), ECHO)
 
 
 def _around(alike: Array) -> tuple[Array, Array]:
-    """(chords, chords): how alike on average those before two chords are, and those after them."""
-    count = len(alike)
-    padded = np.pad(alike, AROUND)
+    """(pieces, chords, chords): how alike on average those before two chords are, and those after them."""
+    count = alike.shape[1]
+    padded = np.pad(alike, ((0, 0), (AROUND, AROUND), (AROUND, AROUND)))
     totals = []
     for side in (range(-AROUND, 0), range(1, AROUND + 1)):
         total = np.zeros_like(alike)
         for k in side:
-            total += padded[AROUND + k : AROUND + k + count, AROUND + k : AROUND + k + count]
+            total += padded[:, AROUND + k : AROUND + k + count, AROUND + k : AROUND + k + count]
         totals.append(total / np.float32(AROUND))
     return totals[0], totals[1]
 
 
-def _beside(notes: Table) -> Array:
-    onset, duration, pitch, velocity = (
-        notes[:, column].astype(np.float32) for column in (ONSET, DURATION, PITCH, VELOCITY)
-    )
-    which = clusters(notes[:, ONSET])
-    first = np.flatnonzero(np.diff(which, prepend=-1))
-    starts = onset[first]
-    steps = np.log2(np.clip(np.diff(starts, prepend=starts[0] - 8000, append=starts[-1] + 8000), 30, 8000) / 500)
-    size = np.bincount(which)
-    above = _rank(notes, which, first)
-    chord = size[which]
-    usual = np.median(np.log2(np.clip(duration, 15, 8000)))
-    lengths = np.log2(np.clip(duration, 15, 8000) / 500)
-    after = np.clip(lengths - steps[1:][which], -3, 3)
-    loud = (velocity - velocity.mean()) / max(float(velocity.std()), 8.0)
-    middle = pitch - pitch.mean()
+def _beside(laid: _Pieces) -> Array:
+    which = laid.chord
+    steps = np.log2(np.clip(np.append(FARTHEST_MS, laid.step), *STEPS_MS) / 500)
+    before, after = steps[:-1][which], steps[1:][which]
+    octaves = np.log2(np.clip(laid.notes[:, DURATION], 15, 8000) / 500)
+    velocity = laid.notes[:, VELOCITY].astype(float)
+    loudness = _mean(velocity, laid)
+    deviation = np.sqrt(np.maximum(_mean(velocity**2, laid) - loudness**2, 0))
+    chord, lower = np.bincount(which)[which], _lower(laid)
     features = [
-        steps[:-1][which],
-        steps[1:][which],
-        steps[1:][which] - steps[:-1][which],
-        lengths,
-        np.log2(np.clip(duration, 15, 8000)) - usual,
+        before,
         after,
-        loud,
-        middle / 12,
+        after - before,
+        octaves,
+        octaves - _median(octaves, laid),
+        np.clip(octaves - after, -3, 3),
+        (velocity - loudness) / np.maximum(deviation, 8.0),
+        (laid.pitch - _mean(laid.pitch, laid)) / 12,
         np.minimum(chord, 8) / 4,
-        above / 4,
-        above == 0,
-        above == chord - 1,
-        (onset - starts[which]) / 30,
+        lower / 4,
+        lower == 0,
+        lower == chord - 1,
+        (laid.onset - laid.start[which]) / 30,
         chord == 1,
     ]
     return np.stack(features, axis=1).astype(np.float32)
 
 
-def _rank(notes: Table, which: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.int64]:
+def _mean(values: NDArray[Any], laid: _Pieces) -> NDArray[np.float64]:
+    """(notes,): the mean of each one's piece."""
+    return (np.add.reduceat(values, laid.edges[:-1]) / np.diff(laid.edges))[laid.piece]
+
+
+def _median(values: NDArray[np.float64], laid: _Pieces) -> NDArray[np.float64]:
+    """(notes,): the median of each one's piece."""
+    ordered = values[np.lexsort((values, laid.piece))]
+    low, high = (laid.edges[:-1] + laid.edges[1:] - 1) // 2, (laid.edges[:-1] + laid.edges[1:]) // 2
+    return ((ordered[low] + ordered[high]) / 2)[laid.piece]
+
+
+def _lower(laid: _Pieces) -> NDArray[np.int64]:
     """(notes,): how many notes of its chord lie below each."""
-    order = np.lexsort((notes[:, PITCH], which))
-    rank = np.empty(len(notes), np.int64)
-    rank[order] = np.arange(len(notes)) - first[which[order]]
-    return rank
+    order = np.lexsort((laid.pitch, laid.chord))
+    found = np.empty(len(order), np.int64)
+    found[order] = np.arange(len(order)) - np.searchsorted(laid.chord, laid.chord)
+    return found

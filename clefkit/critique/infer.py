@@ -220,12 +220,7 @@ def ask(critic: Critic, pieces: Sequence[Table]) -> Said:
     parts: dict[int, tuple[Array, Array, Array]] = {}
     for start in range(0, len(order), BATCH):
         batch = order[start : start + BATCH]
-        longest = len(pieces[batch[-1]])
-        seen = np.zeros((len(batch), longest, context.SEEN), np.float32)
-        mask = np.zeros((len(batch), longest), np.float32)
-        for row, index in enumerate(batch):
-            seen[row, : len(pieces[index])] = context.seen(pieces[index])
-            mask[row, : len(pieces[index])] = 1
+        seen, mask = context.seen([pieces[index] for index in batch])
         marks, shift, judged, weight = critic.session.run(
             ["notes", "shift", "verdict", "weight"], {"seen": seen, "mask": mask}
         )

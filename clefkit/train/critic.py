@@ -81,24 +81,20 @@ class State(NamedTuple):
 
 def collate(examples: Sequence[spoil.Example]) -> Batch:
     """Examples as one batch."""
-    longest = max(len(each.marked.notes) for each in examples)
-    shape = (len(examples), longest)
+    seen, mask = context.seen([each.marked.notes for each in examples])
     batch = Batch(
-        np.zeros((*shape, context.SEEN), np.float16),
-        np.zeros(shape, np.float32),
-        np.zeros((*shape, 3), np.float32),
-        np.full(shape, -1, np.int64),
+        seen.astype(np.float16),
+        mask,
+        np.zeros((*mask.shape, 3), np.float32),
+        np.full(mask.shape, -1, np.int64),
         np.array([each.severity > 0 for each in examples], np.float32),
         np.array([each.severity for each in examples], np.float32),
         np.array([each.kind for each in examples], np.int64),
     )
     for row, each in enumerate(examples):
-        notes, marks, shift = each.marked
-        count = len(notes)
-        batch.seen[row, :count] = context.seen(notes)
-        batch.mask[row, :count] = 1
-        batch.marks[row, :count] = marks
-        batch.shift[row, :count] = shift
+        _, marks, shift = each.marked
+        batch.marks[row, : len(marks)] = marks
+        batch.shift[row, : len(shift)] = shift
     return batch
 
 
