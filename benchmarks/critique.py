@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 
 from clefkit import registry
 from clefkit.critique import infer, reading
+from clefkit.critique.table import ONSET, Table
 from clefkit.train import critics, pieces, trial
 from clefkit.train.trial import Case
 
+WINDOW_MS = 10_000
 METRICS = ("scale_consistency", "pitch_class_entropy", "pitch_entropy", "polyphony_rate", "groove_consistency")
 ASK = f"""
 import json, sys
@@ -48,6 +50,22 @@ def judged(name: str, cases: Sequence[Case]) -> list[infer.Judgement]:
     """What a checkpoint says of each case."""
     critic = infer.load(registry.checkpoint(name).path)
     return [infer.judge(case.notes, critic, reading.domain(case.notes)) for case in cases]
+
+
+def windows(cases: Sequence[Case]) -> list[Table]:
+    """10 s of each real excerpt."""
+    real = [case.notes for case in cases if case.kind == trial.REAL]
+    cut = [notes[notes[:, ONSET] < notes[0, ONSET] + WINDOW_MS] for notes in real]
+    return [notes for notes in cut if len(notes) >= infer.LEAST_NOTES]
+
+
+def speed(name: str, cut: Sequence[Table]) -> float:
+    """Windows that the reward takes a second of CPU time."""
+    critic = infer.load(registry.checkpoint(name).path)
+    infer.rewards(cut, critic)
+    began = time.process_time()
+    infer.rewards(cut, critic)
+    return len(cut) / (time.process_time() - began)
 
 
 def metrics(python: str, cases: Sequence[Case]) -> dict[str, NDArray[np.float64]]:
@@ -83,6 +101,8 @@ def main() -> None:
     cases = trial.cases(music, asked.split, asked.excerpts, 1, excerpt_ms=round(asked.seconds * 1000))
     real = sum(case.kind == trial.REAL for case in cases)
     print(f"{real} excerpts of {asked.seconds:g} s, {len(cases)} cases, {asked.split} split")
+    cut = windows(cases)
+    print(f"windows of 10 s for the reward: {len(cut)}, of {np.mean([len(each) for each in cut]):.0f} notes")
     for name in asked.model:
         began = time.process_time()
         said = judged(name, cases)
@@ -95,7 +115,11 @@ def main() -> None:
         for kind, row in figures.items():
             named = kind in ("off-key", "noise", "stray") and name != "critic-roll"
             rows.append((kind, [*row, trial.note_f1(cases, marks, limit, kind) if named else None]))
-        show(f"{name}, {cost_ms:.1f} CPU ms a case", rows, [*trial.Figures._fields, "note f1"])
+        show(
+            f"{name}, {cost_ms:.1f} CPU ms a case, reward {speed(name, cut):.0f} windows a CPU second",
+            rows,
+            [*trial.Figures._fields, "note f1"],
+        )
         kept = trial.kept(cases, scores, 0.0)
         print("kept: " + ", ".join(f"{key} {value:.3f}" for key, value in kept.items()))
         drops = trial.drops(cases, np.array([each.p_real for each in said]))
