@@ -136,26 +136,29 @@ def _near(laid: _Pieces, found: Array) -> None:
     of_first, of_second = unison[first] + laid.pitch[second], unison[second] + laid.pitch[first]
     rings = (later > 0) & (end[first] > now)
     places = [of_first + _AFTER[later], of_second + _BEFORE[later], of_second[rings] + (TIMES - 1) * INTERVALS]
-    np.add.at(found.reshape(-1), np.concatenate(places), np.float32(1))
-    near = found[:, :NEAR]
-    np.sqrt(np.minimum(near, MOST, out=near), out=near)
+    place, counted = np.concatenate(places), found.reshape(-1)
+    np.add.at(counted, place, np.float32(1))
+    counted[place] = np.sqrt(np.minimum(counted[place], MOST))
 
 
 def _far(laid: _Pieces) -> Array:
     count = len(laid.pitch)
-    classes = np.zeros((count, 12), np.float32)
-    classes[np.arange(count), laid.pitch % 12] = 1
-    before = np.concatenate([np.zeros((1, 12), np.float32), np.cumsum(classes, axis=0)])
-    start, end = before[laid.edges[:-1]][laid.piece], before[laid.edges[1:]][laid.piece]
-    past = before[np.searchsorted(laid.onset, laid.onset - FARTHEST_MS)] - start
-    coming = end - before[np.searchsorted(laid.onset, laid.onset + FARTHEST_MS, side="right")]
-    everything = end - start - classes
-    turned = (laid.pitch[:, None] + np.arange(12)) % 12
-    shares = [
-        np.take_along_axis(each, turned, axis=1) / np.maximum(each.sum(1, keepdims=True), 1)
-        for each in (past, coming, everything)
-    ]
-    return np.concatenate(shares, axis=1, dtype=np.float32) * 3
+    first, end = laid.edges[:-1][laid.piece], laid.edges[1:][laid.piece]
+    before = np.zeros((count + 1, 12), np.float32)
+    before[np.arange(1, count + 1), laid.pitch % 12] = 1
+    own = before[1:].copy()
+    np.cumsum(before, axis=0, out=before)
+    past = np.searchsorted(laid.onset, laid.onset - FARTHEST_MS)
+    coming = np.searchsorted(laid.onset, laid.onset + FARTHEST_MS, side="right")
+    whole = before[end] - before[first]
+    turned = np.arange(count)[:, None] * 12 + (laid.pitch[:, None] + np.arange(12)) % 12
+    heard = (
+        (before[past] - before[first], past - first),
+        (before[end] - before[coming], end - coming),
+        (whole - own, end - first - 1),
+    )
+    shares = [each.ravel()[turned] / np.maximum(number, 1, dtype=np.float32)[:, None] for each, number in heard]
+    return np.concatenate(shares, axis=1) * 3
 
 
 def _pulse(laid: _Pieces) -> Array:
@@ -183,8 +186,7 @@ def _echo(laid: _Pieces) -> Array:
     chords = both / np.maximum(size[:, :, None] + size[:, None] - both, 1)
     steps = np.exp(-(((stepped[:, :, None] - stepped[:, None]) / ALIKE_OCTAVES) ** 2))
     steps *= there_is[:, :, None]
-    before, after = _around(chords)
-    step_before, step_after = _around(steps)
+    (before, after), (step_before, step_after) = _around(chords), _around(steps)
     chord, rhythm = before + after, step_before + step_after
     places = np.arange(shape[1])
     too_near = np.where(np.abs(places[None] - places[:, None]) < ELSEWHERE, np.float32(-9), np.float32(0))
