@@ -57,7 +57,7 @@ def statistics(notes: Table, *, course: bool = False) -> dict[str, float]:
 
 
 def _amounts(notes: Table) -> Counted:
-    which = clusters(notes[:, ONSET])
+    which, _ = clusters(notes[:, ONSET])
     size = np.bincount(which)
     yield "notes", len(notes)
     yield "onsets", len(size)
@@ -94,7 +94,8 @@ def _lengths(notes: Table) -> Counted:
 
 
 def _steps(notes: Table) -> Counted:
-    start = notes[np.flatnonzero(np.diff(clusters(notes[:, ONSET]), prepend=-1)), ONSET].astype(np.int64)
+    _, first = clusters(notes[:, ONSET])
+    start = notes[first, ONSET].astype(np.int64)
     step = np.diff(start) if len(start) > 1 else np.array([WINDOW_MS])
     long = np.log2(step)
     yield "span", start[-1] - start[0]
@@ -152,7 +153,7 @@ def _ends(notes: Table) -> Counted:
 
 def _loudness(notes: Table) -> Counted:
     loud = notes[:, VELOCITY].astype(np.float64)
-    which = clusters(notes[:, ONSET])
+    which, _ = clusters(notes[:, ONSET])
     mean = np.bincount(which, loud) / np.bincount(which)
     yield from zip(("loud 5", "loud 50", "loud 95"), np.percentile(loud, (5, 50, 95)), strict=True)
     yield "loud deviation", loud.std()

@@ -124,7 +124,7 @@ def test_a_pair_is_changed_alike_but_for_the_fault() -> None:
 def test_even_steps_keep_the_notes_and_their_order() -> None:
     for table in list(named().values())[:8]:
         even = spoil.evened(table, 400)
-        which, were = clusters(even[:, ONSET]), clusters(table[:, ONSET])
+        (which, _), (were, _) = clusters(even[:, ONSET]), clusters(table[:, ONSET])
         assert {*np.diff(np.unique(even[:, ONSET])).tolist()} == {400}
         assert [sorted(even[which == at, PITCH]) for at in range(which[-1])] == [
             sorted(table[were == at, PITCH]) for at in range(were[-1])

@@ -100,8 +100,7 @@ def _laid_out(pieces: Sequence[Table], longest: int) -> _Pieces:
     onset = notes[:, ONSET].astype(np.int64)
     first, last = onset[edges[:-1]], onset[edges[1:] - 1]
     onset += (np.cumsum(last - first + APART_MS) - last)[piece]
-    chord = clusters(onset)
-    begins = np.flatnonzero(np.diff(chord, prepend=-1))
+    chord, begins = clusters(onset)
     start = onset[begins]
     return _Pieces(
         notes,
@@ -157,7 +156,7 @@ def _far(laid: _Pieces) -> Array:
         (before[end] - before[coming], end - coming),
         (whole - own, end - first - 1),
     )
-    shares = [each.ravel()[turned] / np.maximum(number, 1, dtype=np.float32)[:, None] for each, number in heard]
+    shares = [each.ravel()[turned] / np.maximum(number, 1).astype(np.float32)[:, None] for each, number in heard]
     return np.concatenate(shares, axis=1) * 3
 
 
@@ -246,14 +245,16 @@ def _beside(laid: _Pieces) -> Array:
 
 def _mean(values: NDArray[Any], laid: _Pieces) -> NDArray[np.float64]:
     """(notes,): the mean of each one's piece."""
-    return (np.add.reduceat(values, laid.edges[:-1]) / np.diff(laid.edges))[laid.piece]
+    sums: NDArray[np.float64] = np.add.reduceat(values, laid.edges[:-1], dtype=np.float64)
+    return (sums / np.diff(laid.edges))[laid.piece]
 
 
 def _median(values: NDArray[np.float64], laid: _Pieces) -> NDArray[np.float64]:
     """(notes,): the median of each one's piece."""
     ordered = values[np.lexsort((values, laid.piece))]
-    low, high = (laid.edges[:-1] + laid.edges[1:] - 1) // 2, (laid.edges[:-1] + laid.edges[1:]) // 2
-    return ((ordered[low] + ordered[high]) / 2)[laid.piece]
+    twice = laid.edges[:-1] + laid.edges[1:]
+    medians: NDArray[np.float64] = (ordered[(twice - 1) // 2] + ordered[twice // 2]) / 2
+    return medians[laid.piece]
 
 
 def _lower(laid: _Pieces) -> NDArray[np.int64]:

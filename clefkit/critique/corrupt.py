@@ -21,7 +21,7 @@ boosted tree on statistics that know no relation between pitches stays at .60 AU
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -104,9 +104,11 @@ def settled(notes: Table) -> Table:
     return result
 
 
-def clusters(onset: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(notes,): which onset each note belongs to; those that follow within 60 ms of the last are one."""
-    return np.cumsum(np.diff(onset, prepend=onset[:1]) >= TOGETHER_MS, dtype=np.int64)
+def clusters(onset: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(notes,): which onset each note belongs to; those that follow within 60 ms of the last are one. (onsets,): the
+    first note of each."""
+    which = np.cumsum(np.diff(onset, prepend=onset[:1]) >= TOGETHER_MS, dtype=np.int64)
+    return which, np.flatnonzero(np.diff(which, prepend=-1))
 
 
 def _shuffle(notes: Table, severity: float, generator: Generator) -> Corrupted:
@@ -163,8 +165,7 @@ def _deranged(count: int, generator: Generator) -> NDArray[np.int64]:
 
 
 def _onsets(notes: Table) -> _Onsets:
-    which = clusters(notes[:, ONSET])
-    first = np.flatnonzero(np.diff(which, prepend=-1))
+    which, first = clusters(notes[:, ONSET])
     start = notes[first, ONSET].astype(np.int64)
     return _Onsets(which, start, np.maximum.reduceat(notes[:, ONSET], first) - start)
 

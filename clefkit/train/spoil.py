@@ -164,8 +164,8 @@ def prepared(notes: Table, faster: float, generator: Generator) -> Table:
 
 def evened(notes: Table, step_ms: float) -> Table:
     """One step from each onset to the next, as in a hymn: what is left to hear is pitch."""
-    which = clusters(notes[:, ONSET])
-    starts = notes[np.flatnonzero(np.diff(which, prepend=-1)), ONSET].astype(np.float64)
+    which, first = clusters(notes[:, ONSET])
+    starts = notes[first, ONSET].astype(np.float64)
     even = step_ms * np.arange(len(starts))
     past = notes[:, ONSET] + notes[:, DURATION] - starts[-1]
     ends = np.interp(notes[:, ONSET] + notes[:, DURATION], starts, even) + np.maximum(past, 0)
