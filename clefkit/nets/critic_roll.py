@@ -49,6 +49,7 @@ class CriticRoll(nn.Module):
         super().__init__()
         inputs = (1, *WIDTHS[:-1])
         self.blocks = nn.ModuleList(Block(before, width) for before, width in zip(inputs, WIDTHS, strict=True))
+        self.leave = nn.BatchNorm2d(WIDTHS[-1])
         self.frame = nn.Linear(WIDTHS[-1] * (KEYS // 2 ** len(WIDTHS)), FRAME)
         self.recurrent = nn.GRU(FRAME, HIDDEN, batch_first=True, bidirectional=True)
         self.key = nn.Linear(2 * HIDDEN, 1)
@@ -59,6 +60,7 @@ class CriticRoll(nn.Module):
         x = roll[:, None]
         for block in self.blocks:
             x = block(x)
+        x = functional.relu(self.leave(x))
         x = functional.relu(self.frame(x.flatten(1, 2).transpose(1, 2)))
         x = self.recurrent(x)[0]
         weight = torch.softmax(self.key(x)[:, :, 0], dim=1)

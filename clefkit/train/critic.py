@@ -123,7 +123,7 @@ class Task(NamedTuple):
     """What is trained, and on what.
 
     make: a new network; collate: examples to arrays; loss: what the network says and the arrays as tensors
-    inputs: how many of the arrays the network takes; longest_ms: of a stretch
+    inputs: how many of the arrays the network takes; longest_ms: of a stretch; rate: the highest learning rate
     pair: draws a stretch and its spoilt twin
     """
 
@@ -132,6 +132,7 @@ class Task(NamedTuple):
     loss: Callable[[Any, Sequence[Tensor]], dict[str, Tensor]]
     inputs: int = 2
     longest_ms: int = spoil.LONGEST_MS
+    rate: float = RATE
     pair: Callable[[spoil.Stock, np.random.Generator, int], tuple[spoil.Example, spoil.Example]] = spoil.pair
 
 
@@ -152,7 +153,7 @@ def train(
     state = _start(task, work, seed)
     began, sums, at = time.monotonic(), dict[str, float](), state.step
     for batch in _batches(corpus, shares, task, seed, range(state.step, steps)):
-        parts = _learn(task, state, batch, _rate(state.step, steps))
+        parts = _learn(task, state, batch, task.rate * _share(state.step, steps))
         state = state._replace(step=state.step + 1)
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value
@@ -176,9 +177,10 @@ def trained(task: Task, work: Path) -> tuple[nn.Module, int]:
     return state.average, state.step
 
 
-def _rate(step: int, steps: int) -> float:
+def _share(step: int, steps: int) -> float:
+    """Of the highest learning rate."""
     falls = steps * FALLS_FROM
-    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
+    return min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
 
 
 def _learn(task: Task, state: State, batch: Sequence[NDArray[Any]], rate: float) -> dict[str, float]:

@@ -16,6 +16,8 @@ from clefkit.nets.critic_roll import CriticRoll, Judged
 from clefkit.train import spoil
 from clefkit.train.critic import Task
 
+RATE = 1e-3  # with 2e-3 it stops learning after some 2,000 steps
+
 
 def collate(examples: Sequence[spoil.Example]) -> list[NDArray[Any]]:
     """(batch, KEYS, FRAMES) pictures, and (batch,) whether each is spoilt."""
@@ -28,4 +30,4 @@ def loss(said: Judged, batch: Sequence[Tensor]) -> dict[str, Tensor]:
     return {"spoilt": functional.binary_cross_entropy_with_logits(said.verdict, batch[1])}
 
 
-CRITIC_ROLL = Task(CriticRoll, collate, loss, inputs=1, longest_ms=rolls.STRETCH_MS)
+CRITIC_ROLL = Task(CriticRoll, collate, loss, inputs=1, longest_ms=rolls.STRETCH_MS, rate=RATE)
