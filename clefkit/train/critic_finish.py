@@ -38,7 +38,7 @@ WRONG_COUNTS = (0.0, 10.0, 20.0, 40.0, 60.0)  # what counts more hides the other
 EXCERPTS = 40  # of each collection and domain
 SEED = 0
 ON = "excerpts of 30 s of the validation split, on which it was calibrated"
-RECORDED = 36  # excerpts that are played and transcribed
+RECORDED = 120  # excerpts that are played and transcribed
 FINEST = np.arange(0.1, 0.96, 0.025)
 JUDGED = {"pitch": ("off-key", "noise", "stray"), "time": ("rhythm",), "order": ("shuffle",)}
 

@@ -17,20 +17,28 @@ from clefkit.train.trial import REAL, Case
 
 RATE = 22_050
 LEAST_NOTES = 8
-SEVERITY = 0.35  # of the twins that are played
+SEVERITIES = (0.1, 0.35)  # of the twins that are played
+TWINS_OF = 3  # every third excerpt's twins are played, too
+PROGRAMS = (0, 19, 0, 48, 24, 0, 73, 6, 52, 40, 0, 71, 56)  # of General MIDI: what plays an excerpt, in turn
 
 
 def transcribed(cases: Sequence[Case], font: Path, most: int, jobs: int) -> list[Case]:
-    """The real and the spoilt cases of some excerpts as a transcriber hears them; `changed` is lost.
+    """Real cases, and the spoilt ones of some, as a transcriber hears them; `changed` is lost.
 
     most: excerpts, evenly from all
     """
     excerpts = sorted({case.excerpt for case in cases})
-    step = max(1, len(excerpts) // most)
-    wanted = set(excerpts[::step][:most])
-    chosen = [case for case in cases if case.excerpt in wanted and (case.kind == REAL or case.severity == SEVERITY)]
+    wanted = excerpts[:: max(1, len(excerpts) // most)][:most]
+    twins = set(wanted[::TWINS_OF])
+    program = {excerpt: PROGRAMS[number % len(PROGRAMS)] for number, excerpt in enumerate(wanted)}
+    chosen = [
+        case
+        for case in cases
+        if case.excerpt in program and (case.kind == REAL or (case.excerpt in twins and case.severity in SEVERITIES))
+    ]
     with ProcessPoolExecutor(jobs) as pool:
-        heard = list(pool.map(partial(through_sound, font=font), [case.notes for case in chosen]))
+        programs = [program[case.excerpt] for case in chosen]
+        heard = list(pool.map(partial(through_sound, font=font), [case.notes for case in chosen], programs))
     return [
         case._replace(notes=found, changed=np.zeros(len(found), dtype=bool))
         for case, found in zip(chosen, heard, strict=True)
@@ -38,10 +46,12 @@ def transcribed(cases: Sequence[Case], font: Path, most: int, jobs: int) -> list
     ]
 
 
-def through_sound(played: Table, font: Path) -> Table:
-    """What `transcribe` hears of notes that a piano of the soundfont plays."""
+def through_sound(played: Table, program: int, font: Path) -> Table:
+    """What `transcribe` hears of notes that an instrument of the soundfont plays."""
     onset = played[:, ONSET] / 1000
-    made = notes.make(onset, onset + played[:, DURATION] / 1000, played[:, PITCH], played[:, VELOCITY])
+    end = onset + played[:, DURATION] / 1000
+    part = np.zeros(len(played), np.int64)
+    made = notes.make(onset, end, played[:, PITCH], played[:, VELOCITY], part, (notes.Part("", program),))
     sound, _ = render.sound(notes.Performance(made), font, RATE)
     found = table.columns(transcribe.notes(sound.samples, sound.rate, instruments=1))
     return settled(found) if len(found) else found
