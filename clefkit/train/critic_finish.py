@@ -3,8 +3,9 @@
 All is chosen on validation pieces. The odds of each fault and a scale are fitted for each domain on real excerpts and
 twins of every kind and severity. The bias is such that 96 of 100 real excerpts have .5 or more, and 95 of 100 of each
 harmless kind: who asks a critic wants to hear of faults, not of false alarms. How much the share of wrong notes counts
-is what then has the most of the mildest twins under .5. The percentile is that among real excerpts. The thresholds of
-the marks are those with the best F-measure of notes.
+is what then has the most of the mildest twins under .5, in all domains alike: one piece may be judged as a score, as it
+was played, and by its sound. The percentile is that among real excerpts. The thresholds of the marks are those with the
+best F-measure of notes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from clefkit.transcribe import graph
 
 REAL_KEPT, HARMLESS_KEPT = 0.96, 0.95
 LEAST_HARMLESS = 20  # of a kind and domain
-ALIKE = (("score", "performance"), ("transcript",))  # domains of which twins of one piece may be either: one scale
 WRONG_COUNTS = (0.0, 10.0, 20.0, 40.0, 60.0)  # what counts more hides the other faults
 EXCERPTS = 40  # of each collection and domain
 SEED = 0
@@ -100,20 +100,19 @@ class Fitted(NamedTuple):
 
 def calibrations(heard: Heard, recorded: Heard) -> dict[str, dict[str, Any]]:
     """For the config, by domain: weights of what the network says, and quantiles of real music."""
+    fitted = {name: _fitted(recorded if name == "transcript" else heard, name) for name in reading.DOMAINS}
+    wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in fitted.values()]))
     found = {}
-    for group in ALIKE:
-        fitted = {name: _fitted(recorded if name == "transcript" else heard, name) for name in group}
-        wrong = max(WRONG_COUNTS, key=lambda each: np.mean([fit.caught(each) for fit in fitted.values()]))
-        for name, fit in fitted.items():
-            logits, bias = fit.counting(wrong)
-            quantiles = np.quantile(logits[fit.kinds == REAL] - bias, np.linspace(0, 1, QUANTILES))
-            found[name] = {
-                "odds": fit.odds.round(4).tolist(),
-                "scale": round(fit.scale, 4),
-                "wrong": wrong,
-                "bias": round(bias, 4),
-                "real": quantiles.round(4).tolist(),
-            }
+    for name, fit in fitted.items():
+        logits, bias = fit.counting(wrong)
+        quantiles = np.quantile(logits[fit.kinds == REAL] - bias, np.linspace(0, 1, QUANTILES))
+        found[name] = {
+            "odds": fit.odds.round(4).tolist(),
+            "scale": round(fit.scale, 4),
+            "wrong": wrong,
+            "bias": round(bias, 4),
+            "real": quantiles.round(4).tolist(),
+        }
     return found
 
 
