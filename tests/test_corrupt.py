@@ -111,7 +111,8 @@ def test_a_shuffle_keeps_the_notes_and_the_steps(number: int, severity: float, s
 
 def steps(table: Table) -> NDArray[np.int32]:
     _, first = clusters(table[:, ONSET])
-    return np.diff(table[first, ONSET])
+    found: NDArray[np.int32] = np.diff(table[first, ONSET])
+    return found
 
 
 def test_the_first_phrase_stays_first_and_the_last_one_last() -> None:
