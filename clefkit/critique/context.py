@@ -57,7 +57,7 @@ _AFTER, _BEFORE = _STRETCH[FARTHEST_MS:] * INTERVALS, _STRETCH[FARTHEST_MS::-1] 
 class _Pieces(NamedTuple):
     """Some pieces, one after another; what there is of notes, then of chords.
 
-    notes: (notes, 4), int32, on one axis of time; onset, pitch: (notes,), int64; piece: (notes,), which each is of
+    notes: (notes, 4), int32; onset, pitch: (notes,), int64, on one axis of time; piece: (notes,), which each is of
     edges: (pieces + 1,), the notes of each; place: (notes,), where each is in the padded result
     chord: (notes,), which each is of; start, step: (chords,), ms, when it is and how far the next one is, FARTHEST_MS
         after the last of a piece; chord_piece: (chords,); chord_edges: (pieces + 1,)
