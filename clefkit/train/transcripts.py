@@ -28,7 +28,8 @@ def transcribed(cases: Sequence[Case], font: Path, most: int, jobs: int) -> list
     most: excerpts, evenly from all
     """
     excerpts = sorted({case.excerpt for case in cases})
-    wanted = excerpts[:: max(1, len(excerpts) // most)][:most]
+    most = min(most, len(excerpts))
+    wanted = [excerpts[number * len(excerpts) // most] for number in range(most)]
     twins = set(wanted[::TWINS_OF])
     program = {excerpt: PROGRAMS[number % len(PROGRAMS)] for number, excerpt in enumerate(wanted)}
     chosen = [
