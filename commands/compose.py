@@ -24,11 +24,15 @@ def compose(
     model: Annotated[
         str, typer.Option(metavar="NAME|PATH", help="The critic: a checkpoint's name, or its folder (with a slash).")
     ] = "critic",
+    judge: Annotated[
+        str, typer.Option(metavar="NAME|PATH", help="Another critic, whose verdict goes into the record.")
+    ] = "critic-roll",
 ) -> None:
     """Compose a little piece by asking a critic which next note sounds most like music: MIDI, a track a voice.
 
     First a melody, then a bass, then what lies between. No rule of harmony is built in: it shows what the critic has
     learnt. Nothing scores higher than the median of real music, and dull lines cost, so that it can't be fooled far.
+    The record says what it, and another critic that never had a say in it, think of the result.
 
     Without --out the file is named after its numbers, in this folder: composed-30s-3-0.mid. The same seed makes the
     same piece.
@@ -40,11 +44,14 @@ def compose(
     """
     from clefkit import registry
 
-    checkpoint = registry.checkpoint(model)
+    critics = {}
+    for role, name in (("model", model), ("judge", judge)):
+        found = registry.checkpoint(name)
+        critics[role] = found.name if "/" not in name else str(found.path)
     stream.create(
         "critique.compose",
         common,
-        model=checkpoint.name if "/" not in model else str(checkpoint.path),
+        **critics,
         seconds=seconds,
         voices=voices,
         beam=beam,

@@ -67,6 +67,11 @@ def test_same_seed_same_bytes_and_replay(tmp_path: Path, shell: Shell) -> None:
     assert first != (tmp_path / "again" / "composed-6s-2-6.mid").read_bytes()
     record = json.loads((tmp_path / "composed-6s-2-5.mid.json").read_text())
     assert record["checkpoint"]["name"] == "critic-1"
+    assert record["judge"]["name"] == "critic-roll-1"
+    for role in ("checkpoint", "judge"):
+        assert 0 <= record[role]["p_real"] <= 1
+        assert 0 <= record[role]["percentile"] <= 100
+    assert record["judge"]["p_real"] != record["checkpoint"]["p_real"]
     (tmp_path / "composed-6s-2-5.mid").unlink()
     assert shell("clefkit replay composed-6s-2-5.mid").returncode == 0
     assert first == (tmp_path / "composed-6s-2-5.mid").read_bytes()
@@ -75,4 +80,5 @@ def test_same_seed_same_bytes_and_replay(tmp_path: Path, shell: Shell) -> None:
 def test_a_wrong_command_line_is_said(shell: Shell) -> None:
     assert shell("clefkit compose --voices 9").returncode == 2
     assert shell("clefkit compose --model nobody").returncode == 2
+    assert shell("clefkit compose --judge nobody").returncode == 2
     assert shell("clefkit compose --model notes").returncode != 0

@@ -7,7 +7,7 @@ are wrong. No rule of harmony is written down here.
 
 What is optimised against a critic soon fools it (reward hacking): scores above all music, made of octaves. So nothing
 above the median of real music counts as better, notes that were heard often lately cost, and among alike good lines
-chance decides (`temperature`).
+chance decides (`temperature`). And another critic, which hears by other means, judges what was made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from clefkit import notes, registry
 from clefkit.critique import infer
-from clefkit.critique.table import ONSET, Table
+from clefkit.critique.table import ONSET, Table, columns
 from clefkit.record import Product
 
 MEMORY_MS = 12_000  # what a note is judged with
@@ -75,18 +75,26 @@ class _Line(NamedTuple):
     score: float
 
 
-def product(seed: int, *, model: str, seconds: float, voices: int, beam: int, temperature: float) -> Product:
-    """The file that `clefkit compose` makes. model: a critic, as for `infer.checkpoint`; the rest as for `compose`"""
-    checkpoint = registry.checkpoint(model)
-    facts: dict[str, Any] = {"checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256}}
+def product(
+    seed: int, *, model: str, judge: str, seconds: float, voices: int, beam: int, temperature: float
+) -> Product:
+    """The file that `clefkit compose` makes, and what two critics say of it.
+
+    model, judge: critics, as for `registry.checkpoint`: the one it is made for, and another; the rest as for `compose`
+    """
+    critics = {"checkpoint": registry.checkpoint(model), "judge": registry.checkpoint(judge)}
+    facts: dict[str, Any] = {role: {"name": each.name, "sha256": each.sha256} for role, each in critics.items()}
 
     def write(path: Path) -> None:
+        asked = {role: infer.load(each.path) for role, each in critics.items()}
         generator = np.random.default_rng(seed)
-        made = compose(
-            seconds, infer.load(checkpoint.path), generator, voices=voices, beam=beam, temperature=temperature
-        )
+        made = compose(seconds, asked["checkpoint"], generator, voices=voices, beam=beam, temperature=temperature)
         notes.write_midi(path, made)
         facts["notes"] = len(made)
+        for role, critic in asked.items():
+            if len(made) >= infer.LEAST_NOTES:
+                said = infer.judge(columns(made), critic, "score")
+                facts[role] |= {"p_real": round(said.p_real, 4), "percentile": round(said.percentile, 1)}
 
     return Product(f"composed-{seconds:g}s-{voices}-{seed}.mid", write, facts)
 
