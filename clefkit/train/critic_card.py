@@ -80,7 +80,7 @@ class Made(NamedTuple):
 def about(made: Made) -> dict[str, Any]:
     """For config.toml."""
     return {
-        "about": "how much notes sound like music that a human wrote, and which are suspicious",
+        "about": ABOUT[made.plan.recipe],
         "licence": _licence(made.plan),
         "made_by": f"clefkit train {made.plan.recipe}, seed {made.seed}, {made.step} steps",
         "data": ", ".join(_licensed(each) for each in made.plan.shares),
@@ -125,7 +125,12 @@ relative to its pitch: see `clefkit/critique/context.py`, `clefkit/nets/critic.p
 Says how much notes sound like music that a human wrote, from piano rolls at ten frames a second: the design this
 project began with, for comparison. See `clefkit/critique/rolls.py`, `clefkit/nets/critic_roll.py`.""",
 }
+ABOUT = {
+    "critic": "how much notes sound like music that a human wrote, and which are suspicious",
+    "critic-roll": "how much notes sound like music that a human wrote, by other means than critic-1: a second opinion",
+}
 WHAT["critic-research"] = WHAT["critic"]
+ABOUT["critic-research"] = ABOUT["critic"]
 COLUMNS = ("auc", "paired", "caught", "caught_10", "spearman", "note_f1")
 
 

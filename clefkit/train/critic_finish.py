@@ -195,7 +195,7 @@ def report(folder: Path, cases: Sequence[Case]) -> dict[str, Any]:
     scores = np.array([each.logit for each in said])
     marks = [each.marks[:, 0] for each in said]
     rows = {kind: each._asdict() for kind, each in trial.figures(cases, scores, 0.0).items()}
-    for kind in JUDGED["pitch"]:
+    for kind in JUDGED["pitch"] if loaded.net == "critic" else ():  # the other names no notes
         rows[kind]["note_f1"] = trial.note_f1(cases, marks, loaded.thresholds[MARKS[0]], kind)
     real = sum(case.kind == REAL for case in cases)
     return {"real": real, "kinds": rows, "kept": trial.kept(cases, scores, 0.0)}
