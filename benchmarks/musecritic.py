@@ -25,14 +25,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit import registry
+from clefkit import graph, registry
 from clefkit.critique import infer
 from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS, REACH
 from clefkit.critique.table import DURATION, ONSET, PITCH, VELOCITY, Table
 from clefkit.train import critic, critic_finish, pieces, spoil, trial
 from clefkit.train.spoil import Example, Marked, Stock
-from clefkit.transcribe import graph
 
 WINDOW_MS = 10_000
 WINDOWS = 10  # of each performance

@@ -245,7 +245,7 @@ def _block_powers(samples: Samples, rate: int) -> NDArray[np.float64]:
     from scipy.signal import sosfilt
 
     channels, length = samples.shape
-    filters = _k_weighting(rate)
+    filters = k_weighting(rate)
     state = np.zeros((len(filters), channels, 2))
     edges = np.rint(np.arange(0, length * 10 // rate + 1) * rate / 10).astype(np.int64)
     hops = 4
@@ -262,7 +262,7 @@ def _block_powers(samples: Samples, rate: int) -> NDArray[np.float64]:
     return np.asarray(powers)
 
 
-def _k_weighting(rate: int) -> NDArray[np.float64]:
+def k_weighting(rate: int) -> NDArray[np.float64]:
     """Second-order sections: a shelf for the head, then a high pass. At 48 kHz they are the standard's to 1e-8."""
     slope = math.tan(math.pi * SHELF_HZ / rate)
     gain, middle = 10 ** (SHELF_DB / 20), 10 ** (SHELF_DB / 20 * 0.4996667741545416)

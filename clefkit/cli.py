@@ -15,6 +15,8 @@ TABLE = {
     "augment": "Move recordings to another room, microphone or phone.",
     "room": "Simulate the response of a room (extra `rooms`).",
     "transcribe": "Hear notes: sound to MIDI.",
+    "tag": "Name instruments: which, when, how loud in the mix, and how they sound.",
+    "similar": "Find the sounds that are most alike.",
     "critique": "Judge how much notes sound like music, and which are to blame.",
     "corrupt": "Spoil notes in a known way, to try critics with.",
     "compose": "Make little pieces that please a critic.",

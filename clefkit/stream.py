@@ -153,7 +153,8 @@ def measure(stage: str, paths: list[str] | None, common: Common, judge: Judge, *
             failed |= not _written(judge.add(outcome.finding), reporter)
             table = table or report.Table(judge.columns(outcome.finding, all_of_them=common.csv), common.form)
             with _to_the_end(judge):
-                table.add(outcome.finding)
+                for line in judge.lines(outcome.finding):
+                    table.add(line)
     verdict = judge.verdict()
     failed |= not _written(verdict.files, reporter)
     with _to_the_end(judge):

@@ -57,6 +57,10 @@ class Judge(Protocol):
         """Which keys of a finding are shown; none when findings are not shown at all."""
         ...
 
+    def lines(self, finding: Row) -> list[Row]:
+        """What is shown of a finding: itself, or several rows of it."""
+        ...
+
     def add(self, finding: Row) -> dict[Path, str]:
         """Take note of a finding. Returns texts to be written at once, and takes them out of the finding."""
         ...

@@ -19,6 +19,7 @@ class Recipe(StrEnum):
     critic = "critic"
     critic_roll = "critic-roll"
     critic_research = "critic-research"
+    tag = "tag"
 
 
 @stream.command(app, ("seed",))
@@ -28,9 +29,22 @@ def train(
     common: stream.Common,
     work: Annotated[Path, typer.Option(metavar="DIR", help="Room for made sound and the state of training.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The checkpoint's folder.")],
-    soundfont: Annotated[list[str], typer.Option(metavar="FONT", help="A font to play with; give several.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the scores are; the card names them.")] = None,
-    samples: Annotated[Path | None, typer.Option(metavar="DIR", help="More real notes, as gathered.")] = None,
+    soundfont: Annotated[
+        list[str] | None, typer.Option(metavar="FONT", help="A font to play with; give several.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the scores are; the card names them. tag: or recordings.")
+    ] = None,
+    samples: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="More real notes, as gathered; tag takes several.")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="tag: recordings of anything, to agree on.")
+    ] = None,
+    begin: Annotated[
+        str | None, typer.Option("--from", metavar="NAME|PATH", help="tag: a checkpoint to begin with.")
+    ] = None,
+    freeze: Annotated[bool, typer.Option("--freeze", help="tag: leave the trunk of --from as it is.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="How long to train.")] = None,
     threads: Annotated[int, typer.Option(min=1, metavar="N", help="Cores to use.")] = 1,
     quick: Annotated[
@@ -41,6 +55,9 @@ def train(
 
     Needs the extra `train`. What an interrupted run left in --work is gone on with.
 
+    tag learns from stems that are rendered from scores; or, when --data is a folder like OpenMIC-2018, MUSDB18-HQ,
+    MedleyDB or Slakh2100, or one folder an instrument, from these recordings.
+
     --quick shows that all of it works. For notes it needs no data but a soundfont: three minutes of one core end in a
     note F1 of .62 on exercises that it has not heard. Critics learn from the first editions of Chopin alone.
 
@@ -48,17 +65,22 @@ def train(
     Examples:
       clefkit train notes --quick --work work --out models/mine-1 --soundfont FluidR3_GM --threads 2
       clefkit train notes --data data --samples samples --work work --out models/notes-2 --soundfont FluidR3_GM
+      clefkit train tag --data musdb18hq --from tag --freeze --work work --out models/mine-1 --threads 2
     """
     import json
 
     from clefkit import registry
-    from clefkit.train import critics, recipes
+    from clefkit.train import chosen
 
-    fonts = [registry.soundfont(name).path for name in soundfont]
-    if recipe.value in critics.PLANS:
-        chosen = critics.plan(recipe.value, quick=quick, steps=steps)
-        found = critics.run(chosen, work, out, data, fonts[0], seed=common.seed, threads=threads)
-        stream.text(map(json.dumps, found))
-    plan = recipes.plan(recipe.value, quick=quick, steps=steps)
-    lines = recipes.run(plan, work, out, fonts, sources=data, samples=samples, seed=common.seed, threads=threads)
+    wishes = chosen.Wishes(
+        data=data,
+        fonts=tuple(registry.soundfont(name).path for name in soundfont or ()),
+        samples=tuple(samples or ()),
+        unlabelled=unlabelled,
+        begin=registry.checkpoint(begin).path if begin else None,
+        freeze=freeze,
+        steps=steps,
+        quick=quick,
+    )
+    lines = chosen.run(recipe.value, wishes, work, out, seed=common.seed, threads=threads)
     stream.text(map(json.dumps, lines))

@@ -266,9 +266,9 @@ def test_calibration_keeps_real_and_harmless_music(faults: float, wrong: float) 
 
 
 def test_the_graph_of_rolls_says_what_the_network_says() -> None:
+    from clefkit import graph
     from clefkit.critique import rolls
     from clefkit.nets.critic_roll import CriticRoll
-    from clefkit.transcribe import graph
 
     torch.manual_seed(0)
     network = CriticRoll().eval()

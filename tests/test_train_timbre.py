@@ -11,10 +11,10 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from training import RATE, kept_weights, tone
 
-from clefkit import features, registry
+from clefkit import features, graph, registry
 from clefkit.notes import Part, make
 from clefkit.train import batches, data
-from clefkit.transcribe import graph, timbre
+from clefkit.transcribe import timbre
 from clefkit.transcribe.decode import Found
 from clefkit.transcribe.timbre import Collector, Odds, Views
 

@@ -17,12 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import registry
+from clefkit import graph, registry
 from clefkit.critique import context, reading, rolls
 from clefkit.critique.corrupt import settled
 from clefkit.critique.table import ONSET, Table
 from clefkit.errors import InputError
-from clefkit.transcribe import graph
 
 Array = NDArray[np.float32]
 

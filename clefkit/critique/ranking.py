@@ -67,6 +67,9 @@ class Judge:
             return ()
         return (*UNWRAPPED, *UNWRAPPED_TOO) if all_of_them else COLUMNS
 
+    def lines(self, finding: Row) -> list[Row]:
+        return [finding]
+
     def add(self, finding: Row) -> dict[Path, str]:
         picture = finding.pop("picture", None)
         self.seen.append(finding["p_real"])

@@ -92,6 +92,9 @@ class Judge:
         counts = [key for key, value in finding.items() if isinstance(value, int | float) and key not in names]
         return ("file", "reference", "kind", "protocol", *names, *counts)
 
+    def lines(self, finding: Row) -> list[Row]:
+        return [finding]
+
     def add(self, finding: Row) -> dict[Path, str]:
         picture = finding.pop("picture", None)
         kept = {key: value for key, value in finding.items() if not isinstance(value, dict | list)}

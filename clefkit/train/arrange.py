@@ -86,11 +86,11 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
     voices = []
     for voice in _doubled(_voices(stretch, generator), generator):
         program, shift = _instrument(voice.pitch + transposition, generator)
-        played = _play(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
-        voices.append(Voice(played, program, _manner(played, program, tuning, length_s, generator)))
+        played = perform(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
+        voices.append(Voice(played, program, manner(played, program, tuning, length_s, generator)))
     if generator.random() < 0.15:
         kit = int(generator.choice([0, 8, 16, 25, 32]))
-        voices.append(Voice(_drums(length_s, tempo, generator), kit, (), drums=True))
+        voices.append(Voice(drum_pattern(length_s, tempo, generator), kit, (), drums=True))
     return Chosen(voices, tuning)
 
 
@@ -163,7 +163,7 @@ def _instrument(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, 
     return int(generator.choice(programs)), shift
 
 
-def _play(voice: Notes, program: int, generator: Generator) -> Notes:
+def perform(voice: Notes, program: int, generator: Generator) -> Notes:
     """Timing, articulation and dynamics of one player."""
     if generator.random() < REPEATED:
         voice = _repeated(voice, generator)
@@ -187,7 +187,7 @@ def _play(voice: Notes, program: int, generator: Generator) -> Notes:
     return make(onset, onset + length, pitch, np.clip(np.rint(velocity), 15, 127))
 
 
-def _manner(played: Notes, program: int, tuning: float, length_s: float, generator: Generator) -> tuple[Control, ...]:
+def manner(played: Notes, program: int, tuning: float, length_s: float, generator: Generator) -> tuple[Control, ...]:
     """Gain, tuning, vibrato, glides, swells and pedal of one part."""
     level = int(np.clip(100 * 10 ** (generator.normal(0, 3.0) / 40), 40, 127))
     controls = [Control(0.0, 0, "control", 7, level)]
@@ -223,7 +223,7 @@ def _glides(bend: dict[float, float], played: Notes, generator: Generator) -> di
     return dict(zip(times.tolist(), values.tolist(), strict=True))
 
 
-def _drums(length_s: float, tempo: float, generator: Generator) -> Notes:
+def drum_pattern(length_s: float, tempo: float, generator: Generator) -> Notes:
     """A pattern on a grid of eighths or sixteenths: bass drum, snare, hi-hat, a cymbal, a tom."""
     step = generator.uniform(0.16, 0.34) / tempo
     grid = np.arange(0, length_s - 0.2, step)

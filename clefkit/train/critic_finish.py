@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from scipy.optimize import minimize
 
+from clefkit import graph
 from clefkit.critique import context, infer, reading, rolls
 from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS, QUANTILES, Critic
@@ -30,7 +31,6 @@ from clefkit.nets.critic_roll import CriticRoll
 from clefkit.train import export, transcripts, trial
 from clefkit.train.pieces import Piece
 from clefkit.train.trial import REAL, Case
-from clefkit.transcribe import graph
 
 REAL_KEPT, HARMLESS_KEPT = 0.96, 0.95
 LEAST_HARMLESS = 20  # of a kind and domain

@@ -13,6 +13,8 @@ in the table (`transpose`). `single` measures it and says which recordings are l
 commit, so a clone needs no work tree, and their hashes are checked.
 
     python -m clefkit.train.gather --sources CLONES --out FOLDER
+
+`--table tag_samples` takes another table, drums.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from clefkit.train import single
 Array = NDArray[np.float32]
 
 TABLE = Path(__file__).with_name("samples.toml")
+TABLES = ("samples", "tag_samples")
 COLUMNS: tuple[str, ...] = (
     "file",  # below the folder
     "instrument",  # one timbre
@@ -318,9 +321,10 @@ def _main(arguments: Iterable[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m clefkit.train.gather", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--sources", type=Path, required=True, metavar="DIR", help="clones named owner+name")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--table", choices=TABLES, default="samples", help="which recordings")
     chosen = parser.parse_args(list(arguments))
     try:
-        for line in gather(chosen.sources, chosen.out, table()):
+        for line in gather(chosen.sources, chosen.out, table(TABLE.with_name(f"{chosen.table}.toml"))):
             sys.stderr.write(f"{line}\n")
     except ClefkitError as error:
         sys.exit(f"gather: {error}")

@@ -100,16 +100,16 @@ def build(data: Path, out: Path, split: str, first: int | None = None) -> Iterat
 
 
 def _recordings(data: Path, split: str, first: int | None) -> Iterator[Recording]:
-    works = dict(_works(data, split))
+    found = dict(works(data, split))
     places = list(product(range(EACH), SOURCES, COUNTS))
     for number, (index, source, count) in enumerate(places[:first]):
         name = f"{source}-{count}-{index:02d}"
         digest = hashlib.sha256(f"{split}/{name}".encode()).digest()
         preset = HELD_OUT_PRESETS[number // 2 % len(HELD_OUT_PRESETS)] if (index + count) % 2 else ""
-        yield record_one(name, works, heldout_sounds.instruments(source, split), count, preset, list(digest))
+        yield record_one(name, found, heldout_sounds.instruments(source, split), count, preset, list(digest))
 
 
-def _works(data: Path, split: str) -> Iterator[tuple[str, Notes]]:
+def works(data: Path, split: str) -> Iterator[tuple[str, Notes]]:
     """Every score of the split as a human plays it, by name; a score that `render` refuses is left out."""
     from clefkit.notation import musicxml
     from clefkit.render import perform

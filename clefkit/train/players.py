@@ -114,10 +114,10 @@ def _on_font(part: Voice, hall: Hall, length: int, generator: Generator) -> Play
 
 def _preset(part: Voice, hall: Hall, generator: Generator) -> Timbre:
     kind = Part("", part.program, part.drums)
-    fitting = [each for each in timbre.candidates(kind, hall.fonts) if _allowed(each, hall.split)]
+    fitting = [each for each in timbre.candidates(kind, hall.fonts) if allowed(each, hall.split)]
     fitting = [each for each in fitting if timbre.covers(_plain(each), part.notes.pitch.tolist())] or fitting
     if not fitting:
-        fitting = [each for each in timbre.candidates(Part("", 0), hall.fonts) if _allowed(each, hall.split)]
+        fitting = [each for each in timbre.candidates(Part("", 0), hall.fonts) if allowed(each, hall.split)]
     origins = timbre.origins(fitting)
     of = origins[int(generator.integers(len(origins)))]
     return timbre.varied(of[int(generator.integers(len(of)))], 0.0, generator)
@@ -131,7 +131,7 @@ def _name(chosen: Timbre) -> str:
     return f"{chosen.font.stem} {chosen.bank} {chosen.program}"
 
 
-def _allowed(candidate: Candidate, split: str) -> bool:
+def allowed(candidate: Candidate, split: str) -> bool:
     return not held_out(candidate.font, split) & recordings(candidate.preset.samples)
 
 

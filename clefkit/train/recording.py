@@ -67,7 +67,7 @@ def record(dry: Array, rate: int, generator: Generator, speech: Array | None = N
     padded = 1 << int(np.ceil(np.log2(size + rate)))
     response = _microphone(padded, rate, generator)
     if generator.random() < 0.5 or hall:
-        response = response * np.fft.rfft(_room(rate, generator, hall), padded)
+        response = response * np.fft.rfft(room(rate, generator, hall), padded)
     wet = np.fft.irfft(np.fft.rfft(dry, padded) * response, padded)[:size].astype(np.float32)
     if generator.random() < 0.1:  # driven a little too hard
         drive = generator.uniform(1, 4) / max(float(np.abs(wet).max()), 1e-6)
@@ -106,7 +106,7 @@ def _microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.comp
     return np.asarray(10 ** (np.clip(gain_db, -60, 18) / 20), dtype=np.complex128)
 
 
-def _room(rate: int, generator: Generator, hall: bool) -> Array:
+def room(rate: int, generator: Generator, hall: bool) -> Array:
     """A response that begins with the direct sound at sample 0, of height 1."""
     decay_s = float(np.exp(generator.uniform(np.log(1.0 if hall else 0.2), np.log(3.5))))
     size = int(min(decay_s, 2.5) * rate)

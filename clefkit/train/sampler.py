@@ -56,12 +56,12 @@ class Instrument(NamedTuple):
     files: tuple[Path, ...]
 
 
-def instruments(folder: Path) -> list[Instrument]:
-    """What the index of a folder lists, in order of names; noises, which have no pitch, left out."""
+def instruments(folder: Path, *, pitched: bool = True) -> list[Instrument]:
+    """What the index of a folder lists, in order of names: notes, or what has no pitch."""
     found: dict[str, list[dict[str, str]]] = {}
     with (folder / "index.csv").open(encoding="utf-8", newline="") as index:
         for row in csv.DictReader(index):
-            if row.get("midi_pitch"):
+            if bool(row.get("midi_pitch")) == pitched:
                 name = row.get("instrument") or Path(row["file"]).parent.name
                 found.setdefault(name, []).append(row)
     return [_instrument(folder, name, rows) for name, rows in sorted(found.items())]
@@ -134,7 +134,7 @@ def _slurred(notes: Notes, often: float, generator: Generator) -> NDArray[np.boo
 
 def _instrument(folder: Path, name: str, rows: Sequence[dict[str, str]]) -> Instrument:
     held = rows[0].get("held") == "1" if "held" in rows[0] else name in HELD_FOLDERS
-    pitches = np.array([float(row["midi_pitch"]) for row in rows])
+    pitches = np.array([float(row["midi_pitch"] or "nan") for row in rows])
     files = tuple(folder / row["file"] for row in rows)
     return Instrument(name, rows[0].get("split") or "train", held, pitches, files)
 
@@ -143,7 +143,7 @@ def _nearest(instrument: Instrument, pitch: float, rate: int, generator: Generat
     distance = np.abs(instrument.pitches - pitch)
     near = np.flatnonzero(distance <= max(distance.min() + 0.3, 1.1))
     index = int(generator.choice(near))
-    samples, heard = _samples(instrument.files[index], rate)
+    samples, heard = recorded(instrument.files[index], rate)
     return Take(float(instrument.pitches[index]), samples, heard)
 
 
@@ -162,7 +162,7 @@ def _stretched(chosen: Take, pitch: float, rate: int, slurred: bool, generator: 
 
 
 @lru_cache(maxsize=3000)
-def _samples(path: Path, rate: int) -> tuple[Array, int]:
+def recorded(path: Path, rate: int) -> tuple[Array, int]:
     """Mono at `rate`, peak 1, and where it is heard to begin."""
     samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True, stop=None)
     mono = soxr.resample(samples[: int(LONGEST_S * own_rate)].mean(axis=1), own_rate, rate)

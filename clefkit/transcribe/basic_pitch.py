@@ -22,9 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import registry
+from clefkit import graph, registry
 from clefkit.errors import InputError, MissingError
-from clefkit.transcribe import graph
 from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features, tuning
+from clefkit import features, graph, tuning
 from clefkit.errors import InputError, MissingError
-from clefkit.transcribe import graph, samples, thresholds, timbre
+from clefkit.transcribe import samples, thresholds, timbre
 from clefkit.transcribe.peaks import DECODED
 from clefkit.transcribe.thresholds import Thresholds
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit.transcribe import graph
+from clefkit import graph
 from clefkit.transcribe.thresholds import Thresholds
 
 Array = NDArray[np.float32]

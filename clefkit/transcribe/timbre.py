@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features
+from clefkit import features, graph
 from clefkit.errors import InputError, MissingError
 from clefkit.notes import Part
-from clefkit.transcribe import graph
 from clefkit.transcribe.decode import Found
 
 Array = NDArray[np.float32]

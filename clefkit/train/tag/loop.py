@@ -1,0 +1,326 @@
+"""Training of the network `tag`: losses, loop, state.
+
+Everything that is true of a mixture is asked for at once; how much each of the losses counts is learnt, too (Kendall,
+Gal, Cipolla 2018, "Multi-task learning using uncertainty to weigh losses"):
+
+    cells, clip    cross-entropy of the names, in each cell and of the whole; what is unsure is left out
+    shares, gain   cross-entropy of the shares of the energy, each cell as loud as it is; how many decibels each
+                   instrument is off, over all cells (Huber)
+    described      what each instrument sounds like by itself (Huber)
+    alike          of mixtures of one: those of one name close, others apart, in the space of the whole; those of
+                   one player, in the instrument's own (supervised contrastive, Khosla et al. 2020)
+    decoded        the bands of the mixture, out of all instruments' spaces
+    agreed         of recordings that nobody labelled: two versions of one are heard alike
+
+Muon (Jordan et al. 2024) for the layers within, AdamW for the rest, bfloat16; the learning rate falls to 0 in the last
+part. What is kept is a moving average of the weights. `train` saves its state every 250 steps and goes on from there.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from clefkit.errors import MissingError
+from clefkit.nets.tag import SPACE, Heard, Tag
+from clefkit.tag.hearing import BANDS, FRAMES
+from clefkit.tag.vocabulary import LEAVES
+from clefkit.train import state as kept
+from clefkit.train.tag import batches
+from clefkit.train.tag.batches import Batch
+
+RATE = 3e-3
+DECAY = 0.02
+WARM_UP = 200
+FALLS_FROM = 0.6
+AVERAGE = 0.998
+SAVE_EVERY = 250
+AHEAD = 3
+TOGETHER = 4  # batches that a worker makes at once
+TEMPERATURE = 0.1
+LOSSES = ("cells", "clip", "shares", "gain", "described", "alike", "decoded", "agreed")
+WEIGHTS = (1.0, 1.0, 2.0, 1.0, 0.5, 0.3, 0.2, 0.3)  # before they are learnt
+LEARNT = 0.7  # how far their logarithms may go: what can be had for nothing, such as agreeing, would outweigh the rest
+GAIN_DB = 5.0  # counts as 1
+
+
+class Learner(nn.Module):
+    """The network, and what it needs only while it learns. weights: (LOSSES,), logarithms"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tag = Tag()
+        self.decoder = nn.Linear(len(LEAVES) * SPACE, BANDS)
+        self.weights = nn.Parameter(torch.zeros(len(LOSSES)))
+
+
+class State(NamedTuple):
+    """Everything that changes while training."""
+
+    network: Learner
+    average: Learner
+    within: torch.optim.Muon
+    rest: torch.optim.AdamW
+    step: int
+
+
+class Start(NamedTuple):
+    """folder: of a checkpoint to begin with, or None; freeze: its trunk stays as it is"""
+
+    folder: Path | None
+    freeze: bool
+
+
+def train(
+    bank: Path, unlabelled: Path | None, work: Path, steps: int, seed: int, threads: int, start: Start
+) -> Iterator[dict[str, Any]]:
+    """Train for `steps` steps, going on from `work/state.pt` if it is there.
+
+    bank: a folder of shards; unlabelled: a folder of recordings
+    yields: every 250 steps: step, the losses, seconds of sound a second; also kept in `work/log.csv`
+    """
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    state = _begin(work, seed, start)
+    began, sums, at, heard_s = time.monotonic(), dict[str, float](), state.step, 0.0
+    for batch in _batches(bank, unlabelled, seed, range(state.step, steps)):
+        parts = _learn(state, batch, _rate(state.step, steps), freeze=start.freeze)
+        state = state._replace(step=state.step + 1)
+        heard_s += batch.seen.shape[0] * batch.seen.shape[2] / FRAMES / 10
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value
+        if state.step % SAVE_EVERY == 0 or state.step == steps:
+            kept.save(work / "state.pt", state)
+            row: dict[str, Any] = {"step": state.step}
+            row |= {name: round(total / (state.step - at), 4) for name, total in sums.items()}
+            row["speed"] = round(heard_s / (time.monotonic() - began), 1)
+            kept.log(work / "log.csv", row)
+            yield row
+            began, sums, at, heard_s = time.monotonic(), {}, state.step, 0.0
+
+
+def trained(work: Path) -> tuple[Tag, int]:
+    """The network as it is now, averaged, and after how many steps. Raises MissingError when there is none."""
+    if not (work / "state.pt").is_file():
+        raise MissingError(f"nothing was trained in {work.name} yet")
+    state = _start(work, 0)
+    return state.average.tag.to(memory_format=torch.contiguous_format), state.step  # type: ignore[call-overload]
+
+
+def losses(learner: Learner, heard: Heard, batch: Batch, seen: Tensor) -> dict[str, Tensor]:
+    """Each of LOSSES, as a number; those of names are sums over names and means over examples.
+
+    seen: (batch, channels, frames, bands), what the network saw
+    """
+    clip, cells = (torch.from_numpy(each) for each in (batch.clip, batch.cells))
+    shares = torch.from_numpy(batch.shares)
+    paired = torch.from_numpy(batch.timbre)
+    own = paired[: len(clip)]
+    count = len(clip)
+    return {
+        "cells": _named(heard.cells[:count], cells).sum(2).mean(),
+        "clip": _named(heard.clip[:count], clip).sum(1).mean(),
+        "shares": _shares(heard.shares[:count], shares),
+        "gain": _gain(heard.shares[:count], shares),
+        "described": _described(heard.descriptors[:count], torch.from_numpy(batch.described)),
+        "alike": _alike(heard, own, torch.from_numpy(batch.leaf)),
+        "decoded": _decoded(learner, heard, seen),
+        "agreed": _agreed(heard, count),
+    }
+
+
+def _named(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy where a name is ON or OFF, else 0."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, wanted.clamp(min=0).float(), reduction="none")
+    return entropy * (wanted >= 0)
+
+
+def _shares(logits: Tensor, shares: Tensor) -> Tensor:
+    """(batch, cells, leaves + 1): each cell counts by its energy."""
+    sounding = shares.sum((1, 2)) > 0
+    entropy = -(shares * torch.log_softmax(logits, dim=2)).sum((1, 2))
+    return entropy[sounding].mean() if sounding.any() else entropy.sum()
+
+
+def _gain(logits: Tensor, shares: Tensor) -> Tensor:
+    """How far off the level of each instrument is, that is within 25 dB of the whole."""
+    energy = shares.sum(2, keepdim=True)
+    found = (torch.softmax(logits, dim=2) * energy).sum(1)
+    true = shares.sum(1)
+    there = (true > 10**-2.5) & (true < 0.999)
+    decibels = 10 * torch.log10(found.clamp(min=1e-5)) - 10 * torch.log10(true.clamp(min=1e-5))
+    return functional.huber_loss(decibels[there] / GAIN_DB, torch.zeros_like(decibels[there]), reduction="sum") / max(
+        1, int(there.sum())
+    )
+
+
+def _described(said: Tensor, wanted: Tensor) -> Tensor:
+    known = torch.isfinite(wanted)
+    off = functional.huber_loss(said[known], wanted[known], reduction="sum")
+    return off / max(1, int(known.sum()))
+
+
+def _alike(heard: Heard, timbre: Tensor, leaf: Tensor) -> Tensor:
+    """Of mixtures of one: names in the space of the whole, players in the space of their instrument."""
+    alone = torch.nonzero((timbre >= 0) & (leaf >= 0)).flatten()
+    if len(alone) < 2:
+        return heard.whole.sum() * 0
+    named = _contrast(heard.whole[alone], leaf[alone][:, None] == leaf[alone][None])
+    own = functional.normalize(heard.spaces[alone, leaf[alone]], dim=1)
+    same = leaf[alone][:, None] == leaf[alone][None]
+    played = _contrast(own, (timbre[alone][:, None] == timbre[alone][None]) & same)
+    return named + 0.5 * played
+
+
+def _contrast(points: Tensor, alike: Tensor) -> Tensor:
+    itself = torch.eye(len(points), dtype=torch.bool)
+    close = (points @ points.T / TEMPERATURE).masked_fill(itself, -1e4)
+    likely = torch.log_softmax(close, dim=1)
+    positive = (alike & ~itself).float()
+    has = positive.sum(1) > 0
+    each = -(likely * positive).sum(1) / positive.sum(1).clamp(min=1)
+    return each[has].mean() if has.any() else points.sum() * 0
+
+
+def _decoded(learner: Learner, heard: Heard, seen: Tensor) -> Tensor:
+    """The bands of the whole stretch, on average over time, out of the spaces of what sounds."""
+    there = torch.sigmoid(heard.clip[:, : len(LEAVES), None])
+    guess = learner.decoder((heard.spaces * there).flatten(1))
+    return 10 * functional.mse_loss(guess, seen[:, 0].mean(1))
+
+
+def _agreed(heard: Heard, first: int) -> Tensor:
+    """The rest of a batch are pairs, of recordings that nobody labelled."""
+    if len(heard.clip) <= first:
+        return heard.clip.sum() * 0
+    found = []
+    for said in (torch.sigmoid(heard.clip[first:]), torch.sigmoid(heard.cells[first:])):
+        one, other = said[0::2], said[1::2]
+        found.append((one - other).square().mean())
+    return 10 * (found[0] + found[1])
+
+
+def _rate(step: int, steps: int) -> float:
+    falls = steps * FALLS_FROM
+    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
+
+
+def _learn(state: State, batch: Batch, rate: float, *, freeze: bool) -> dict[str, float]:
+    state.network.train()
+    if freeze:
+        for part in trunk(state.network.tag):
+            part.eval()
+    for optimiser in (state.within, state.rest):
+        optimiser.param_groups[0]["lr"] = rate
+    seen = torch.from_numpy(batch.seen).float().div_(255).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        heard = state.network.tag(seen)
+    heard = Heard(*(each.float() for each in heard))
+    parts = losses(state.network, heard, batch, seen)
+    each = torch.stack([parts[name] for name in LOSSES])
+    weights = LEARNT * torch.tanh(state.network.weights)
+    total = (torch.tensor(WEIGHTS) * (torch.exp(-weights) * each + 0.5 * weights)).sum()
+    state.network.zero_grad()
+    total.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
+        matrix.grad = None if weight.grad is None else _matrix(weight.grad)
+    state.within.step()  # type: ignore[no-untyped-call]
+    state.rest.step()
+    keep = min(AVERAGE, state.step / (state.step + 20))
+    kept.follow(state.average, state.network, keep)
+    if not math.isfinite(float(total.detach())):
+        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    return {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _within(network: Learner) -> list[Tensor]:
+    """The weights of the convolutions that are not the first."""
+    parts = (network.tag.coarse, network.tag.fold)
+    layers = (layer for part in parts for layer in part.modules())
+    return [layer.weight for layer in layers if isinstance(layer, nn.Conv2d)]
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """A weight as (outputs, all inputs), in the same memory: Muon wants matrices."""
+    return weight.permute(0, 2, 3, 1).view(len(weight), -1)
+
+
+_STOCK: dict[str, Any] = {}
+
+
+def _prepare(bank: Path, unlabelled: Path | None, seed: int) -> None:
+    _STOCK.update(source=batches.source(bank, unlabelled), seed=seed)
+
+
+def _drawn(number: int) -> list[Batch]:
+    """The batches TOGETHER * number and those after it."""
+    return [
+        batches.draw(_STOCK["source"], np.random.default_rng([_STOCK["seed"], 1, TOGETHER * number + each]))
+        for each in range(TOGETHER)
+    ]
+
+
+def _batches(bank: Path, unlabelled: Path | None, seed: int, steps: range) -> Iterator[Batch]:
+    """One for each step, made by another process, a few ahead."""
+    numbers = range(steps.start // TOGETHER, math.ceil(steps.stop / TOGETHER))
+    step = numbers.start * TOGETHER
+    method = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, method, _prepare, (bank, unlabelled, seed)) as pool:
+        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
+        coming = iter(numbers[AHEAD:])
+        while waiting:
+            group = waiting.popleft().result()
+            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
+            for batch in group:
+                if steps.start <= step < steps.stop:
+                    yield batch
+                step += 1
+
+
+def trunk(network: Tag) -> tuple[nn.Module, ...]:
+    """What `--freeze` leaves as it is."""
+    return (network.stem, network.stem_norm, network.coarse, network.fold, network.fold_norm)
+
+
+def _begin(work: Path, seed: int, start: Start) -> State:
+    """A new state, or that of a checkpoint, or the one that was saved."""
+    fresh = not (work / "state.pt").is_file()
+    state = _start(work, seed)
+    if start.folder is not None and fresh:
+        weights = load_file(start.folder / "weights.safetensors")
+        for learner in (state.network, state.average):
+            learner.tag.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    if start.freeze:
+        for part in trunk(state.network.tag):
+            part.requires_grad_(requires_grad=False)
+    return state
+
+
+def _start(work: Path, seed: int) -> State:
+    """A new state, or the one that was saved."""
+    torch.manual_seed(seed)
+    network = Learner().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval()
+    inner = _within(network)
+    matrices = [nn.Parameter(_matrix(weight.detach())) for weight in inner]
+    within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
+    known = {id(weight) for weight in inner}
+    rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
+    state = State(network, average, within, rest, 0)
+    last = work / "state.pt"
+    return state._replace(step=kept.restore(last, state)) if last.is_file() else state

@@ -1,0 +1,255 @@
+"""Mixtures for `tag`, made anew for every step from the units of the bank, with all that is to be heard in them.
+
+A mixture has no unit to five, each up to 15 dB softer than the loudest, moved in time; it is recorded somewhere
+(`record`), and cut to half a second or more. What is true of it is known from the units: who sounds in
+each cell, and each one's share of the energy. Names are ON, OFF or UNSURE: unsure are instruments too soft to be heard
+for certain, and names that are neither right nor wrong for what plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from clefkit.tag import hearing
+from clefkit.tag.hearing import CELL
+from clefkit.tag.vocabulary import FAMILIES, LEAVES
+from clefkit.train.tag import record
+from clefkit.train.tag.units import CELLS, OFF, ON, SEVERAL, UNSURE, Units
+
+Array = NDArray[np.float32]
+
+COUNTS = (0.03, 0.36, 0.25, 0.2, 0.11, 0.05)  # how often no unit to five are mixed
+SOFTEST_DB = 15.0
+MOVED = 0.4
+MOST_MOVED = 30  # cells
+WITH_CYMBALS = 0.5  # of the mixtures with drums
+HEARD_DB, UNHEARD_DB = -22.0, -38.0  # of a cell of the mixture
+ALIVE_DB = -30.0  # of the loudest cell of the unit itself
+CLIP_HEARD_DB, CLIP_UNHEARD_DB = -25.0, -40.0
+LEVEL = 0.1
+DRUMS, CYMBALS = LEAVES.index("drums"), LEAVES.index("cymbals")
+NOBODY = -2  # whose unit a mixture of several is
+MANY, FEW = ("voice ", "speech "), 6  # singers made up are another one each time: together they count as a few
+
+
+class Stock(NamedTuple):
+    """Units by who plays them, and those by the name of what is played.
+
+    shards: see `units.load`; described: per shard, (units, descriptors), scaled; by: (names, timbres, rows), rows
+    of (shard, unit)
+    """
+
+    shards: Sequence[Units]
+    described: Sequence[Array]
+    by: Sequence[Sequence[NDArray[np.int32]]]
+    often: NDArray[np.float64]
+
+
+class Mixture(NamedTuple):
+    """One example.
+
+    seen: (CHANNELS, frames, BANDS), uint8, 0 to 255 for 0 to 1; clip: (names,); cells: (cells, names), int8
+    shares: (cells, LEAVES + 1), of the energy of the whole clip; described: (LEAVES, descriptors), nan where unknown
+    timbre: whose unit it is alone, NOBODY for more; leaf: what it is, -1 for others
+    """
+
+    seen: NDArray[np.uint8]
+    clip: NDArray[np.int8]
+    cells: NDArray[np.int8]
+    shares: Array
+    described: Array
+    timbre: int
+    leaf: int
+
+
+class Row(NamedTuple):
+    """What is known of a unit. names: as `Units.names`; leaf: -1 for others; described: (descriptors,), scaled"""
+
+    names: NDArray[np.int8]
+    leaf: int
+    described: Array
+
+
+class Made(NamedTuple):
+    """Units played together. stems: (units, samples), float32; powers: (units, cells), of them"""
+
+    stems: Array
+    powers: Array
+
+    @property
+    def dry(self) -> Array:
+        return np.asarray(self.stems.sum(axis=0), np.float32)
+
+
+def stock(shards: Sequence[Units], described: Sequence[Array]) -> Stock:
+    """What mixtures are drawn from: every name, and within it every timbre, is as likely, but rare names less."""
+    rows: dict[int, dict[str, list[tuple[int, int]]]] = {}
+    for number, shard in enumerate(shards):
+        for unit, (leaf, by) in enumerate(zip(shard.leaf.tolist(), shard.by.tolist(), strict=True)):
+            who = f"{by.split(' ')[0]} {hash_of(by) % FEW}" if by.startswith(MANY) else by
+            rows.setdefault(leaf, {}).setdefault(who, []).append((number, unit))
+    leaves = sorted(rows)
+    by = [[np.array(each, np.int32) for _, each in sorted(rows[leaf].items())] for leaf in leaves]
+    sizes = np.array([sum(len(each) for each in timbres) for timbres in by], dtype=float)
+    often = sizes**0.7
+    return Stock(shards, described, by, often / often.sum())
+
+
+def hash_of(name: str) -> int:
+    """A number that is the same for the same name, everywhere."""
+    value = 2166136261
+    for byte in name.encode():
+        value = (value ^ byte) * 16777619 % 2**32
+    return value
+
+
+def draw(found: Stock, cells: int, generator: Generator, timbre: tuple[int, int] | None = None) -> Mixture:
+    """One mixture, as the network sees it.
+
+    cells: how long it is; timbre: (name, timbre) of the stock, to be heard alone; drawn if None
+    """
+    count = int(generator.choice(len(COUNTS), p=COUNTS))
+    chosen = choose(found, count, generator) if timbre is None else [_unit(found, timbre, generator)]
+    made = mix(found, chosen, cells, generator)
+    seen = hearing.seen(hearing.energies(record.somewhere(made.dry, generator)))
+    rows = [row(found, each) for each in chosen]
+    clip, each_cell, shares = heard(rows, made.powers)
+    alone = chosen[0] if len(chosen) == 1 else None
+    return Mixture(
+        np.rint(seen * 255).astype(np.uint8),
+        clip,
+        each_cell,
+        shares,
+        described(rows, made.powers, found.described[0].shape[1]),
+        hash_of(str(found.shards[alone[0]].by[alone[1]])) % 2**31 if alone else NOBODY,
+        rows[0].leaf if alone else NOBODY,
+    )
+
+
+def mix(found: Stock, chosen: Sequence[tuple[int, int]], cells: int, generator: Generator) -> Made:
+    """Units (shard, unit) played together, each moved and softer by chance, for a number of cells."""
+    placed = [_placed(found, each, generator) for each in chosen]
+    first = int(generator.integers(0, CELLS - cells + 1))
+    sounds = [sound[first * CELL : (first + cells) * CELL] for sound, _ in placed]
+    powers = np.array([power[first : first + cells] for _, power in placed]).reshape(len(placed), cells)
+    gains = _gains(powers, generator)
+    stems = np.array([sound * gain for sound, gain in zip(sounds, gains, strict=True)], np.float32)
+    return Made(stems.reshape(len(placed), cells * CELL), powers * gains[:, None] ** 2)
+
+
+def timbres(found: Stock) -> list[tuple[int, int]]:
+    """Every (name, timbre) of the stock."""
+    return [(name, timbre) for name, each in enumerate(found.by) for timbre in range(len(each))]
+
+
+def choose(found: Stock, count: int, generator: Generator) -> list[tuple[int, int]]:
+    """(shard, unit) of each that plays, mostly of different names."""
+    names: list[int] = []
+    while len(names) < count:
+        name = int(generator.choice(len(found.by), p=found.often))
+        if name not in names or generator.random() < 0.1:
+            names.append(name)
+    units = [_unit(found, (name, int(generator.integers(len(found.by[name])))), generator) for name in names]
+    leaves = [row(found, each).leaf for each in units]
+    if DRUMS in leaves and CYMBALS not in leaves and generator.random() < WITH_CYMBALS:
+        name = next((number for number, each in enumerate(found.by) if row(found, _first(each)).leaf == CYMBALS), -1)
+        if name >= 0:
+            units.append(_unit(found, (name, int(generator.integers(len(found.by[name])))), generator))
+    return units
+
+
+def _first(timbres: Sequence[NDArray[np.int32]]) -> tuple[int, int]:
+    return int(timbres[0][0, 0]), int(timbres[0][0, 1])
+
+
+def _unit(found: Stock, timbre: tuple[int, int], generator: Generator) -> tuple[int, int]:
+    rows = found.by[timbre[0]][timbre[1]]
+    shard, unit = rows[int(generator.integers(len(rows)))]
+    return int(shard), int(unit)
+
+
+def row(found: Stock, unit: tuple[int, int]) -> Row:
+    """What is known of a unit, (shard, unit)."""
+    shard = found.shards[unit[0]]
+    return Row(shard.names[unit[1]], int(shard.leaf[unit[1]]), found.described[unit[0]][unit[1]])
+
+
+def _placed(found: Stock, unit: tuple[int, int], generator: Generator) -> tuple[Array, Array]:
+    """The sound of a unit and how loud its cells are, perhaps later or earlier."""
+    shard = found.shards[unit[0]]
+    sound = shard.sound[unit[1]].astype(np.float32) / np.float32(32767)
+    power = shard.powers[unit[1]]
+    if generator.random() < MOVED:
+        cells = int(generator.integers(-MOST_MOVED, MOST_MOVED + 1))
+        sound, power = _later(sound, cells * CELL), _later(power, cells)
+    return sound, power
+
+
+def _later(values: Array, by: int) -> Array:
+    result = np.zeros_like(values)
+    if by >= 0:
+        result[by:] = values[: len(values) - by]
+    else:
+        result[:by] = values[-by:]
+    return result
+
+
+def _gains(powers: Array, generator: Generator) -> Array:
+    """(units,): equally loud while they sound, then each softer by some decibels."""
+    softer = -generator.uniform(0, SOFTEST_DB, len(powers))
+    softer -= softer.max(initial=-np.inf)
+    alive = powers > powers.max(axis=1, keepdims=True, initial=0) * 10 ** (ALIVE_DB / 10)
+    loud = (powers * alive).sum(axis=1) / np.maximum(alive.sum(axis=1), 1)
+    own = np.where(loud > 1e-12, LEVEL / np.sqrt(np.maximum(loud, 1e-12)), 0.0)
+    return np.asarray(own * 10 ** (softer / 20), np.float32)
+
+
+def heard(rows: Sequence[Row], powers: Array) -> tuple[NDArray[np.int8], NDArray[np.int8], Array]:
+    """What is true of a mixture: clip, cells, shares.
+
+    powers: (units, cells)
+    """
+    cells = powers.shape[1]
+    width = len(LEAVES) + len(FAMILIES)
+    several = any(each.leaf == SEVERAL for each in rows)
+    clip, each_cell = np.full(width, OFF, np.int8), np.full((cells, width), OFF, np.int8)
+    shares = np.zeros((cells, len(LEAVES) + 1), np.float32)
+    total = powers.sum(axis=0)
+    for (own, leaf, _), power in zip(rows, powers, strict=True):
+        alive = power > power.max(initial=0) * 10 ** (ALIVE_DB / 10)
+        there = alive & (power > total * 10 ** (HEARD_DB / 10))
+        perhaps = (power > power.max(initial=0) * 10 ** (2 * ALIVE_DB / 10)) & (power > total * 10 ** (UNHEARD_DB / 10))
+        said = np.where(there[:, None], own, np.where(perhaps[:, None] & (own != OFF), UNSURE, OFF))
+        each_cell = _either(each_cell, said.astype(np.int8))
+        ratio = power.sum() / max(float(total.sum()), 1e-12)
+        if ratio > 10 ** (CLIP_HEARD_DB / 10) and there.any():
+            clip = _either(clip, own)
+        elif ratio > 10 ** (CLIP_UNHEARD_DB / 10):
+            clip = _either(clip, np.where(own != OFF, UNSURE, OFF).astype(np.int8))
+        shares[:, leaf if leaf >= 0 else len(LEAVES)] += power
+    if several:  # when they sound, and how loud each is, isn't known
+        return clip, np.where(each_cell == ON, UNSURE, each_cell).astype(np.int8), np.zeros_like(shares)
+    return clip, each_cell, shares / np.float32(max(float(total.sum()), 1e-12))
+
+
+def _either(one: NDArray[np.int8], other: NDArray[np.int8]) -> NDArray[np.int8]:
+    """ON where one of them is, else UNSURE where one of them is."""
+    sure = np.maximum(one, other)
+    unsure = (sure == OFF) & ((one == UNSURE) | (other == UNSURE))
+    return np.where(unsure, UNSURE, sure).astype(np.int8)
+
+
+def described(rows: Sequence[Row], powers: Array, count: int) -> Array:
+    """(LEAVES, descriptors): of those that one unit plays, and that can be heard."""
+    result = np.full((len(LEAVES), count), np.nan, np.float32)
+    total = float(powers.sum())
+    leaves = [each.leaf for each in rows]
+    for (_, leaf, own), power in zip(rows, powers, strict=True):
+        if leaf >= 0 and leaves.count(leaf) == 1 and power.sum() > total * 10 ** (CLIP_HEARD_DB / 10):
+            result[leaf] = own
+    return result
