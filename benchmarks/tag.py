@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from clefkit.notes import Notes
 from clefkit.tag import descriptors
@@ -136,7 +136,8 @@ def described(given: Sequence[Trial], found: Sequence[dict[str, Any]]) -> dict[s
     result = {}
     for index, name in enumerate(DESCRIBED):
         known = np.isfinite(true[:, index]) & np.isfinite(guess[:, index])
-        result[name] = float(spearmanr(true[known, index], guess[known, index]).statistic)
+        ranks = rankdata(true[known, index]), rankdata(guess[known, index])
+        result[name] = float(np.corrcoef(*ranks)[0, 1])
     return result
 
 

@@ -43,7 +43,7 @@ def tag(
 
     24 instruments are known: accordion, banjo, bass, cello, clarinet, cymbals, drums, flute, guitar, mallet_percussion,
     mandolin, organ, piano, saxophone, synthesizer, trombone, trumpet, ukulele, violin, voice (OpenMIC's names),
-    double_reed, horn_tuba, harp, strings_ensemble. Of others --json tells the family. Any length from 0.1 s, any rate,
+    double_reed, horn_tuba, harp, strings_ensemble. Of others --json tells the family. Any length from 0.05 s, any rate,
     mono or stereo; silence is called silence.
 
     \b

@@ -223,7 +223,8 @@ def test_mixtures_add_up(bank: Path) -> None:
         made = mix.mix(source.stock, chosen, 30, generator)
         assert made.stems.shape[1] == 30 * CELL
         alone = np.stack([hearing.powers(stem) for stem in made.stems])
-        assert np.allclose(alone[:, 3:], made.powers[:, 3:], rtol=0.2, atol=2e-4 * made.powers.max())
+        off = np.abs(alone[:, 3:] - made.powers[:, 3:]).sum(axis=1)
+        assert (off <= 0.05 * made.powers.sum(axis=1) + 1e-7).all()
 
 
 def test_equal_seeds_draw_equal_batches(bank: Path, tmp_path: Path) -> None:
@@ -346,7 +347,7 @@ def test_a_checkpoint_learns_ones_own_instruments(mine: Path, few: None, tmp_pat
     first, then = (infer_weights(tmp_path / name) for name in ("tag-8", "tag-7"))
     assert torch.equal(first["coarse.1.first.weight"], then["coarse.1.first.weight"])
     assert torch.equal(first["coarse.1.first_norm.running_mean"], then["coarse.1.first_norm.running_mean"])
-    assert not torch.equal(first["spaces.project.weight"], then["spaces.project.weight"])
+    assert not torch.equal(first["spaces.project"], then["spaces.project"])
 
 
 def infer_weights(folder: Path) -> Any:

@@ -17,6 +17,7 @@ SCORES = (
     "OpenScore songs and string quartets (CC0), first editions of Chopin (CC BY 4.0), POP909 (MIT, arrangements of "
     "songs under copyright)"
 )
+LICENCES = "Fluid MIT, MuseScore General MIT, public domain and CC0, OPL-3 CC BY-SA 4.0"
 CARD = """\
 # {name}
 
@@ -59,7 +60,7 @@ def about(made: Made) -> dict[str, Any]:
     """The config's words."""
     return {
         "about": "which instruments play, when, how loud each is in the mix, and what they sound like",
-        "licence": "as the data" if made.plan.own else "CC BY 4.0",
+        "licence": "as the data" if made.plan.own else "CC BY-SA 4.0",
         "made_by": f"clefkit train tag, seed {made.seed}, {made.step} steps",
         "data": _data(made.plan),
     }
@@ -89,7 +90,7 @@ def _data(plan: Plan) -> str:
 
         return f"{plan.data.name}, a folder of the layout {layouts.layout(plan.data)}"
     fonts = ", ".join(font.stem for font in plan.fonts)
-    return f"{SCORES}, played by {fonts}, by recorded single notes and made-up singers; nobody's recordings of works"
+    return f"{SCORES}, played by {fonts} ({LICENCES}), recorded single notes and made-up singers"
 
 
 def _command(made: Made) -> str:

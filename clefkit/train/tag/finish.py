@@ -57,7 +57,7 @@ def sets(bank: Path) -> dict[str, Stock]:
 def _those(units: Units, only: str) -> Units:
     """Those that no soundfont plays, for "real"; else all, but for what nobody plays."""
     there = np.array([by != "" and (only != "real" or not by.startswith(FONTS)) for by in units.by], dtype=bool)
-    return Units(units.sound[there], *(column[there] for column in units[1:]))
+    return Units(units.sound[there], units.names[there], units.leaf[there], units.by[there], units.powers[there])
 
 
 def onnx_graph(network: Tag) -> bytes:

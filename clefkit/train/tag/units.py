@@ -311,7 +311,8 @@ def _nobody(sources: Sources, kept: str, generator: Generator, *, spoken: bool) 
         sound[at : at + len(piece)] += piece
         at += len(piece) + int(generator.uniform(0, 0.2 if spoken else 1.0) * RATE)
     if not spoken and generator.random() < 0.4:
-        sound = sound * np.float32(0.2) + generator.standard_normal(len(sound), dtype=np.float32) * np.float32(0.1)
+        hiss = generator.standard_normal(len(sound), dtype=np.float32)
+        sound = np.asarray(np.float32(0.2) * sound + np.float32(0.1) * hiss, np.float32)
     leaf = SINGLE_SPEAKER if spoken else None
     return Take(sound, labels(leaf, None), LEAVES.index(leaf) if leaf else -1, f"speech {number}" if spoken else "")
 
