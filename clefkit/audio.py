@@ -232,7 +232,11 @@ def loudness(samples: Samples, rate: int) -> float:
     returns: LUFS, -3.01 for a sine of 997 Hz at full scale in one channel; -inf when nothing passes the gate. Sound of
         less than 400 ms is measured as one block
     """
-    powers = _block_powers(samples, rate)
+    return gated_lufs(_block_powers(samples, rate))
+
+
+def gated_lufs(powers: NDArray[np.float64]) -> float:
+    """Loudness of blocks of 400 ms, by their K-weighted power, as `loudness` gates them. powers: (blocks,)"""
     loud = powers[powers > 10 ** ((ABSOLUTE_GATE_LUFS - LUFS_OFFSET) / 10)]
     if not len(loud):
         return -math.inf

@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clefkit import audio
 from clefkit.tag.hearing import CELLS_PER_SECOND
 from clefkit.tag.infer import NAMES, Heard
 from clefkit.tag.vocabulary import FAMILIES, LEAVES
 
 BLOCK = 4  # cells
-LUFS_OFFSET = -0.691
-ABSOLUTE_GATE = 10 ** ((-70 - LUFS_OFFSET) / 10)
 FALLS = 0.6  # of the threshold
 SHORTEST, GAP = 2, 3  # cells: shorter segments are none, shorter gaps are closed
 PARTS = {"drums": ("drums", "cymbals")}  # cymbals are heard by themselves, too
@@ -40,10 +39,7 @@ def loudness(powers: ArrayLike) -> float:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     size = min(BLOCK, len(values))
     blocks = (sums[size:] - sums[:-size]) / size
-    loud = blocks[blocks > ABSOLUTE_GATE]
-    if not len(loud):
-        return -np.inf
-    return float(LUFS_OFFSET + 10 * np.log10(loud[loud > loud.mean() / 10].mean()))
+    return audio.gated_lufs(blocks)
 
 
 def gains(energies: NDArray[np.float32], powers: NDArray[np.float32]) -> dict[str, float]:
@@ -70,7 +66,7 @@ def segments(cells: NDArray[np.float16], threshold: float, seconds: float) -> li
     values = cells.astype(np.float64)
     high, low = values >= threshold, values >= FALLS * threshold
     found: list[list[int]] = []
-    for start, end in _runs(low):
+    for start, end in runs(low):
         if high[start:end].any():
             if found and start - found[-1][1] < GAP:
                 found[-1][1] = end
@@ -83,7 +79,7 @@ def segments(cells: NDArray[np.float16], threshold: float, seconds: float) -> li
     ]
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and past the last index of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(start), int(end)) for start, end in zip(edges[0::2], edges[1::2], strict=True)]

@@ -84,7 +84,7 @@ def write(
         state |= {f"timbre.{name}": tensor for name, tensor in branch[0].state_dict().items()}
         config |= {"timbre_sha256": hashlib.sha256(points).hexdigest(), "timbre_parameters": parameters(branch[0])}
         tables["timbre"] = branch[1]._asdict()
-    weights = save({name: _half(tensor) for name, tensor in state.items()})
+    weights = save({name: half(tensor) for name, tensor in state.items()})
     (folder / "weights.safetensors").write_bytes(weights)
     config["weights_sha256"] = hashlib.sha256(weights).hexdigest()
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
@@ -99,7 +99,7 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def _half(tensor: Tensor) -> Tensor:
+def half(tensor: Tensor) -> Tensor:
     return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
 
 

@@ -44,22 +44,9 @@ from clefkit.tag.descriptors import attacks as attack
 from clefkit.tag.descriptors import loudness as loud
 from clefkit.tag.descriptors import models, partials, spectra
 from clefkit.tag.descriptors.spectra import Array, Floats
+from clefkit.tag.vocabulary import DESCRIBED
 
-NAMES = (
-    "brightness",
-    "hardness",
-    "roughness",
-    "warmth",
-    "depth",
-    "sharpness",
-    "boominess",
-    "noisiness",
-    "punchiness",
-    "log_attack_time",
-    "spectral_centroid",
-    "spectral_flux",
-    "inharmonicity",
-)
+NAMES = tuple(DESCRIBED)
 RATE = spectra.RATE
 PART = 323 * 4096  # samples described at once, a minute
 SHORTEST = 512

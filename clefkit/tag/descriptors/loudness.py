@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clefkit import audio
 from clefkit.tag.descriptors.spectra import RATE, Array, Floats, decibels, frequencies, magnitudes, product, weighted
 
 WINDOW = 2048
 TARGET_LUFS = -24.0
-LUFS_OFFSET = -0.691
 GATE_LU = 10.0  # below the mean of the rest a block isn't counted
 GATE_BLOCKS = 4  # windows in a block, about 400 ms
 FULL_SCALE_DB = 100.0  # SPL
@@ -208,13 +208,13 @@ def _filters() -> Array:
 
 def _k_weights(hertz: Floats) -> Floats:
     """The power response of BS.1770's two filters."""
-    shelf = 1j * hertz / 1681.974450955533
-    gain = 10 ** (3.999843853973347 / 20)
-    raised = (gain * shelf**2 + gain**0.4996667741545416 * shelf / 0.7071752369554196 + 1) / (
-        shelf**2 + shelf / 0.7071752369554196 + 1
+    shelf = 1j * hertz / audio.SHELF_HZ
+    gain = 10 ** (audio.SHELF_DB / 20)
+    raised = (gain * shelf**2 + gain**0.4996667741545416 * shelf / audio.SHELF_Q + 1) / (
+        shelf**2 + shelf / audio.SHELF_Q + 1
     )
-    high = 1j * hertz / 38.13547087602444
-    return np.asarray(np.abs(raised * high**2 / (high**2 + high / 0.5003270373238773 + 1)) ** 2)
+    high = 1j * hertz / audio.HIGH_PASS_HZ
+    return np.asarray(np.abs(raised * high**2 / (high**2 + high / audio.HIGH_PASS_Q + 1)) ** 2)
 
 
 @cache
@@ -274,10 +274,10 @@ def _boom() -> Floats:
 def _integrated(power: Floats, samples: int) -> float:
     """LUFS, in blocks of four windows; of a sound shorter than a block, what the block with silence has."""
     if len(power) <= GATE_BLOCKS:
-        return LUFS_OFFSET + float(decibels(power.sum() * WINDOW / max(samples, 0.4 * RATE)))
+        return audio.LUFS_OFFSET + float(decibels(power.sum() * WINDOW / max(samples, 0.4 * RATE)))
     whole = power[: samples // WINDOW]
     blocks = np.convolve(whole, np.full(GATE_BLOCKS, 1 / GATE_BLOCKS), "valid")
-    return LUFS_OFFSET + float(decibels(blocks[blocks >= blocks.mean() / 10 ** (GATE_LU / 10)].mean()))
+    return audio.LUFS_OFFSET + float(decibels(blocks[blocks >= blocks.mean() / 10 ** (GATE_LU / 10)].mean()))
 
 
 def _punch_db(power: Floats) -> float:

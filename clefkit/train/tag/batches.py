@@ -11,6 +11,7 @@ import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from clefkit import audio
 from clefkit.tag import hearing
 from clefkit.tag.hearing import CELL, RATE
 from clefkit.train.tag import described, mix, record, units
@@ -25,7 +26,6 @@ UNLABELLED = 1
 WHOLE = 0.6  # of the batches are as long as a unit; the others shorter
 SHORTEST = 5  # cells
 LONGEST_S = 600.0  # of a recording that nobody labelled: what comes later isn't heard
-ENDINGS = (".flac", ".wav", ".ogg", ".mp3")
 
 
 class Source(NamedTuple):
@@ -54,7 +54,11 @@ def source(bank: Path, unlabelled: Path | None, kept: str = "train") -> Source:
     shards = [units.load(path) for path in paths]
     sounding = [described.load(path, len(shard.leaf)) for path, shard in zip(paths, shards, strict=True)]
     stock = mix.stock(shards, sounding)
-    found = sorted(path for path in unlabelled.rglob("*") if path.suffix.lower() in ENDINGS) if unlabelled else []
+    found = (
+        sorted(path for path in unlabelled.rglob("*") if path.suffix.lower() in audio.NATIVE_SUFFIXES)
+        if unlabelled
+        else []
+    )
     return Source(stock, mix.timbres(stock), found)
 
 

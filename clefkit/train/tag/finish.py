@@ -99,7 +99,7 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
     figures = _figures(model._replace(calibration=how), trials)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(onnx)
-    weights = save({name: _half(tensor) for name, tensor in network.state_dict().items()})
+    weights = save({name: export.half(tensor) for name, tensor in network.state_dict().items()})
     (folder / "weights.safetensors").write_bytes(weights)
     config: dict[str, Any] = {
         "net": "tag",
@@ -173,7 +173,3 @@ def _fitted(logits: Floats, truth: NDArray[np.int8]) -> tuple[Floats, Floats]:
 def _logit(probability: Floats) -> Floats:
     clipped = np.clip(probability, 1e-7, 1 - 1e-7)
     return np.asarray(np.log(clipped / (1 - clipped)))
-
-
-def _half(tensor: torch.Tensor) -> torch.Tensor:
-    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()

@@ -114,14 +114,9 @@ def _trial(found: Stock, chosen: Sequence[tuple[int, int]], file: str, generator
         {"tag": name, "onset": start / CELLS_PER_SECOND, "offset": end / CELLS_PER_SECOND}
         for index, name in enumerate(LEAVES)
         if known.get(name)
-        for start, end in _runs(each_cell[:, index])
+        for start, end in decide.runs(each_cell[:, index] == ON)
     ]
     own = {name: gain for name, gain in gains.items() if known.get(name) and np.isfinite(gain)}
     truth = {"file": file, "tags": known, "segments": segments, "gains_db": own}
     sound = record.somewhere(made.dry, generator)
     return Trial(sound, truth, [row.leaf for row in rows], clip, each_cell, made.stems)
-
-
-def _runs(cells: NDArray[np.int8]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], (cells == ON).astype(np.int8), [0]])))
-    return [(int(start), int(end)) for start, end in zip(edges[0::2], edges[1::2], strict=True)]
