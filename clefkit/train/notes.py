@@ -132,7 +132,7 @@ def _learn(state: State, batch: batches.Batch, rate: float) -> float:
     value.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 3.0)
     for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
-        matrix.grad = None if weight.grad is None else _matrix(weight.grad)
+        matrix.grad = None if weight.grad is None else kept.matrix(weight.grad)
     state.within.step()  # type: ignore[no-untyped-call]
     state.rest.step()
     keep = min(AVERAGE, state.step / (state.step + 20))
@@ -150,11 +150,6 @@ def _within(network: Notes) -> list[Tensor]:
     return [layer.weight for layer in layers if isinstance(layer, nn.Conv2d | nn.Linear)]
 
 
-def _matrix(weight: Tensor) -> Tensor:
-    """A weight as (outputs, all inputs), in the same memory: Muon wants matrices."""
-    return weight.permute(0, 2, 3, 1).view(len(weight), -1) if weight.ndim == 4 else weight
-
-
 def _fits_bfloat16(size: Size) -> bool:
     return size.width % 32 == 0 and size.inner % 32 == 0
 
@@ -165,7 +160,7 @@ def _start(work: Path, size: Size, seed: int, falls: int) -> State:
     network = Notes(size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     inner = _within(network)
-    matrices = [nn.Parameter(_matrix(weight.detach())) for weight in inner]
+    matrices = [nn.Parameter(kept.matrix(weight.detach())) for weight in inner]
     within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
     known = {id(weight) for weight in inner}
     rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from clefkit.errors import UsageError
 
@@ -41,6 +41,11 @@ def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
                 kept.lerp_(new, 1 - keep)
             else:
                 kept.copy_(new)
+
+
+def matrix(weight: Tensor) -> Tensor:
+    """A weight as (outputs, all inputs), in the same memory: Muon wants matrices."""
+    return weight.permute(0, 2, 3, 1).view(len(weight), -1) if weight.ndim == 4 else weight
 
 
 def log(path: Path, row: dict[str, Any]) -> None:

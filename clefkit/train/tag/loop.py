@@ -238,7 +238,7 @@ def _learn(state: State, batch: Batch, rate: float, *, freeze: bool) -> dict[str
     total.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
-        matrix.grad = None if weight.grad is None else _matrix(weight.grad)
+        matrix.grad = None if weight.grad is None else kept.matrix(weight.grad)
     state.within.step()  # type: ignore[no-untyped-call]
     state.rest.step()
     keep = min(AVERAGE, state.step / (state.step + 20))
@@ -253,11 +253,6 @@ def _within(network: Learner) -> list[Tensor]:
     parts = (network.tag.coarse, network.tag.fold)
     layers = (layer for part in parts for layer in part.modules())
     return [layer.weight for layer in layers if isinstance(layer, nn.Conv2d)]
-
-
-def _matrix(weight: Tensor) -> Tensor:
-    """A weight as (outputs, all inputs), in the same memory: Muon wants matrices."""
-    return weight.permute(0, 2, 3, 1).view(len(weight), -1)
 
 
 _STOCK: dict[str, Any] = {}
@@ -317,7 +312,7 @@ def _start(work: Path, seed: int) -> State:
     network = Learner().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
     inner = _within(network)
-    matrices = [nn.Parameter(_matrix(weight.detach())) for weight in inner]
+    matrices = [nn.Parameter(kept.matrix(weight.detach())) for weight in inner]
     within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
     known = {id(weight) for weight in inner}
     rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
