@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Shell
+from conftest import Shell, interruptible
 
 from clefkit import notes
 
@@ -235,8 +235,7 @@ def test_interrupt_cleans_up(scale: Path) -> None:
     long = notes.make([0.1 * index for index in range(5000)], [0.1 * index + 1 for index in range(5000)], [60] * 5000)
     notes.write_midi(scale, long)
     program = Path(sys.executable).parent / "clefkit"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
-    try:
+    with interruptible():
         process = subprocess.Popen(
             [program, "render", "--timbre", "TimGM6mb", "--rate", "96000", "scale.mid"],
             cwd=scale.parent,
@@ -244,8 +243,6 @@ def test_interrupt_cleans_up(scale: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     time.sleep(1.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=10)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Shell
+from conftest import Shell, interruptible
 from onnx import TensorProto, helper, numpy_helper
 from sounds import sine
 
@@ -385,12 +385,13 @@ def test_interrupted_it_keeps_what_it_has_heard(index: Path, tmp_path: Path) -> 
     command = [sys.executable, "-m", "clefkit", "similar", "--model", "tiny", "--jobs", "1", "--index"]
     command += ["sines/a.wav", "missing.wav", "sines/high.wav", "-o", "sines.index"]
     environment = {**os.environ, "CLEFKIT_TEST_FAULT": "sleep:high.wav"}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
-        assert "missing.wav" in running.stderr.readline()  # so what comes before it is done
-        running.send_signal(signal.SIGINT)
-        running.stderr.read()
-        assert running.wait(20) == 130
+    with interruptible():
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    assert "missing.wav" in running.stderr.readline()  # so what comes before it is done
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=20)
+    assert running.returncode == 130
     kept = similar.load(index)
     assert {kept.name(row) for row in range(len(kept))} == {f"sines/{name}.wav" for name in [*PITCHES, "both", "a"]}
 
