@@ -32,9 +32,10 @@ $(VENV)/ready: pyproject.toml demo/system.sh
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-# The wheel of torchaudio holds one library that wants CUDA; its Python part works without it.
+# The wheel of torchaudio holds one library that wants CUDA (_torchaudio.so or _torchaudio.abi3.so, by its release);
+# its Python part works without it.
 $(VENV)/ready-for-tests: $(VENV)/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --editable '.[dev,train]'
 	@$(BIN)/python -c 'import torch, sys; sys.exit(torch.version.cuda is not None)' \
-		&& rm -f $(VENV)/lib/python3*/site-packages/torchaudio/lib/_torchaudio.abi3.so || true
+		&& rm -f $(VENV)/lib/python3*/site-packages/torchaudio/lib/_torchaudio*.so || true
 	@touch $@
