@@ -196,7 +196,7 @@ def _git(clone: Path, *arguments: str, told: bytes = b"") -> subprocess.Complete
         raise MissingError("git is not there: install it") from error
 
 
-def _names(clone: Path, commit: str) -> list[str]:
+def names(clone: Path, commit: str) -> list[str]:
     """Files of a commit that are small enough, sorted."""
     names = []
     for line in _git(clone, "ls-tree", "-r", "-l", "-z", commit).stdout.decode(errors="replace").split("\0")[:-1]:
@@ -207,7 +207,7 @@ def _names(clone: Path, commit: str) -> list[str]:
     return sorted(names)
 
 
-def _contents(clone: Path, commit: str, names: list[str]) -> Iterator[bytes]:
+def contents(clone: Path, commit: str, names: list[str]) -> Iterator[bytes]:
     """What files of a commit hold, in order."""
     asked = "".join(f"{commit}:{name}\n" for name in names).encode()
     answers = io.BytesIO(_git(clone, "cat-file", "--batch", told=asked).stdout)
@@ -224,9 +224,9 @@ def _instrument(clone: Path, out: Path, entry: Entry) -> tuple[list[dict[str, st
 
     returns: its rows, and how many recordings were left out for which reason
     """
-    matches = [match for name in _names(clone, entry.commit) if (match := entry.files.fullmatch(name))]
+    matches = [match for name in names(clone, entry.commit) if (match := entry.files.fullmatch(name))]
     rows, reasons, whole, seen = [], Counter[str](), hashlib.sha256(), set[str]()
-    for match, content in zip(matches, _contents(clone, entry.commit, [match[0] for match in matches]), strict=True):
+    for match, content in zip(matches, contents(clone, entry.commit, [match[0] for match in matches]), strict=True):
         digest = hashlib.sha256(content).hexdigest()
         whole.update(f"{digest}  {match[0]}\n".encode())
         if digest in seen:
