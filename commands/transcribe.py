@@ -32,6 +32,9 @@ def transcribe(
     instruments: Annotated[
         str, typer.Option(metavar="K|auto", help="How many tracks: one for each timbre that is heard, or K.")
     ] = "auto",
+    names: Annotated[
+        str, typer.Option(metavar="NAME|PATH|none", help="A checkpoint of tag that names the tracks, or none.")
+    ] = "tag",
     bends: Annotated[bool, typer.Option("--bends", help="Pitch bends: vibrato, glides, the tuning.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Also x.notes.jsonl: notes with confidences.")] = False,
     activations: Annotated[
@@ -43,7 +46,8 @@ def transcribe(
     """Hear notes: sound of any length and any pitched instrument to MIDI (x.wav to x.notes.mid), one track a timbre.
 
     Which instruments play, and how many, needs not be known: notes that sound alike share a track. --instruments 1
-    puts all in one track, --instruments 3 finds three.
+    puts all in one track, --instruments 3 finds three. A track gets the name, and the program, of the instrument that
+    clefkit tag hears whenever the track plays, or else a number: timbre 2.
 
     A recording need not be tuned to A = 440 Hz, nor stay as it is tuned: notes are those that were played.
 
@@ -79,6 +83,6 @@ def transcribe(
     sides = {"jsonl": jsonl, "activations": activations, "plot": plot}
     options = settings.options(
         model, threshold=threshold, min_duration=min_duration, pitch_range=pitch_range, instruments=instruments,
-        bends=bends, also=[name for name, wanted in sides.items() if wanted],
+        names=names, bends=bends, also=[name for name, wanted in sides.items() if wanted],
     )  # fmt: skip
     stream.run("transcribe", paths, common, drawn_by="transcribe.roll" if show else "", **options)

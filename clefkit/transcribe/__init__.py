@@ -4,8 +4,8 @@
     sound = audio.read(path)
     found = transcribe.notes(sound.samples, sound.rate)
 
-It listens to any pitched instrument, and all of them together; notes of one timbre are one part, without a name. Files
-are read as a stream, so length costs time, not memory.
+It listens to any pitched instrument, and all of them together; notes of one timbre are one part, which is named when
+`tag` knows its instrument. Files are read as a stream, so length costs time, not memory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 
 def notes(
-    samples: Samples, rate: int, model: str = "notes", threshold: float = 0.5, instruments: int | None = None
+    samples: Samples,
+    rate: int,
+    model: str = "notes",
+    threshold: float = 0.5,
+    instruments: int | None = None,
+    names: str = "tag",
 ) -> Notes:
     """The notes of a sound in memory.
 
@@ -36,6 +41,7 @@ def notes(
     model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     instruments: how many parts the notes are shared out to, 1 to 6; None: as many as there seem to be
+    names: a checkpoint of `tag`, or the path of a folder with one, that names the parts; "none" leaves them unnamed
     returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, a part a timbre, and
         how sure the network is of each note
     raises: InputError when samples are not numbers or there are none; UsageError when there is no such checkpoint
@@ -51,7 +57,10 @@ def notes(
         raise InputError("no samples, or samples that are not numbers")
     sound = audio.Audio(channels.mean(axis=0, keepdims=True, dtype=np.float32), rate)
     loaded = infer.load(settings.checkpoint(model).path)
-    wanted = listen.Settings(moved(loaded.thresholds, threshold), instruments=instruments)
+    tagger = settings.tagger(names)
+    wanted = listen.Settings(
+        moved(loaded.thresholds, threshold), instruments=instruments, tagger=tagger.path if tagger else None
+    )
     return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
 
 
@@ -64,6 +73,7 @@ def products(
     min_duration_ms: float = 0.0,
     pitches: Sequence[int] = (0, 127),
     instruments: int | None = 1,
+    tagger: Asset | None = None,
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> Iterator[Product]:
@@ -75,6 +85,8 @@ def products(
     from clefkit.transcribe import sides
 
     facts: dict[str, Any] = {"checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256}}
+    if tagger is not None:
+        facts["tagger"] = {"name": tagger.name, "sha256": tagger.sha256}
 
     @functools.lru_cache(maxsize=1)
     def heard() -> Heard:
@@ -84,8 +96,9 @@ def products(
 
         model = infer.load(checkpoint.path)
         wanted = listen.Settings(
-            told(thresholds, checkpoint.name), min_duration_ms / 1000, pitches[0], pitches[1], instruments
-        )
+            told(thresholds, checkpoint.name), min_duration_ms / 1000, pitches[0], pitches[1], instruments,
+            tagger.path if tagger else None,
+        )  # fmt: skip
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
         )
@@ -101,6 +114,7 @@ def products(
 
         playback.write(path, heard(), bends)
         facts["notes"] = len(heard().notes)
+        facts["instruments"] = [part.name for part in heard().notes.parts]
         facts["made_with"] = {"numpy": np.__version__, "onnxruntime": onnxruntime.__version__}
 
     for suffix, write in sides.wanted(also, source.path) if also else ():

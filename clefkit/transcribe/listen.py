@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from clefkit import features, tuning
 from clefkit.notes import Notes
-from clefkit.transcribe import infer
+from clefkit.tag import hearing as cells
+from clefkit.tag import infer as tags
+from clefkit.transcribe import infer, names
 from clefkit.transcribe.decode import Decoder, Found, collected
 from clefkit.transcribe.infer import Hearing
 from clefkit.transcribe.spool import Spool
@@ -27,6 +30,7 @@ class Settings(NamedTuple):
 
     thresholds: of the decoder; shortest_s: notes shorter than this are none; low, high: pitches
     instruments: how many parts the notes are shared out to; None: as many as there seem to be
+    tagger: the folder of a checkpoint of `tag` that names the parts, or None
     """
 
     thresholds: Thresholds
@@ -34,6 +38,7 @@ class Settings(NamedTuple):
     low: int = features.LOWEST_PITCH
     high: int = features.LOWEST_PITCH + features.PITCHES - 1
     instruments: int | None = 1
+    tagger: Path | None = None
 
     def admit(self, note: Found) -> bool:
         return note.offset_s - note.onset_s >= self.shortest_s and self.low <= note.pitch <= self.high
@@ -93,6 +98,9 @@ def listen(
         whose.add([note for note in decoder.found[told:] if settings.admit(note)])
         part = whose.parts(settings.instruments)
         notes = collected(found, part, whose.named(part))
+    if settings.tagger is not None and len(notes):
+        tagged = tags.listen(sound(cells.RATE), tags.load(settings.tagger))
+        notes = names.named(notes, tagged, apart=whose is not None)
     return Heard(notes, blocks.samples / model.rate, model, said, seen)
 
 

@@ -28,6 +28,7 @@ def options(
     min_duration: float = 0.0,
     pitch_range: str = "A0:C8",
     instruments: str = "auto",
+    names: str = "tag",
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def options(
     min_duration: milliseconds; shorter notes are left out
     pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
     instruments: how many parts there are, 1 to 6, or "auto": as many as there seem to be
+    names: a checkpoint of `tag`, by name or the path of a folder with one, that names the parts, or "none"
     also: names of `sides.MAKERS`
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
@@ -48,6 +50,7 @@ def options(
         "min_duration_ms": min_duration,
         "pitches": pitches(pitch_range),
         "instruments": _instruments(instruments, asset),
+        "tagger": tagger(names),
         "bends": bends,
         "also": list(also),
     }
@@ -62,6 +65,11 @@ def _instruments(text: str, asset: Asset) -> int | None:
     if text != "1" and not tells_apart(asset):
         raise UsageError(f"--instruments {text}: model {asset.name} doesn't tell instruments apart")
     return int(text)
+
+
+def tagger(name: str) -> Asset | None:
+    """Who names the parts: a checkpoint by name or by the path of its folder, nobody for "none". Raises likewise."""
+    return None if name == "none" else registry.checkpoint(name)
 
 
 def tells_apart(asset: Asset) -> bool:
