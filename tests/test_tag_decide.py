@@ -28,7 +28,7 @@ def heard(**given: np.ndarray | float) -> Heard:
         "seconds": cells / 10,
         "clip": np.zeros(len(NAMES)),
         "cells": np.zeros((cells, len(NAMES)), np.float16),
-        "energies": np.zeros((cells, len(LEAVES) + 1), np.float32),
+        "energies": np.zeros((cells, len(LEAVES)), np.float32),
         "powers": np.full(cells, 1e-3, np.float32),
         "described": np.zeros((len(LEAVES), 13)),
         "spaces": np.zeros((len(LEAVES), 32)),
@@ -51,7 +51,7 @@ def test_silence_has_no_loudness() -> None:
 
 def test_half_of_the_energy_is_three_lu_less() -> None:
     powers = np.full(40, 1e-3, np.float32)
-    energies = np.zeros((40, len(LEAVES) + 1), np.float32)
+    energies = np.zeros((40, len(LEAVES)), np.float32)
     energies[:, LEAVES.index("piano")] = energies[:, LEAVES.index("violin")] = 5e-4
     gains = decide.gains(energies, powers)
     assert gains["piano"] == pytest.approx(-3.01, abs=0.01)
@@ -61,19 +61,31 @@ def test_half_of_the_energy_is_three_lu_less() -> None:
 
 def test_pauses_of_an_instrument_are_gated() -> None:
     powers = np.full(40, 1e-3, np.float32)
-    energies = np.zeros((40, len(LEAVES) + 1), np.float32)
+    energies = np.zeros((40, len(LEAVES)), np.float32)
     energies[:20, LEAVES.index("piano")] = 1e-3
     assert decide.gains(energies, powers)["piano"] == pytest.approx(0.0, abs=0.6)  # not -3: half of it is a pause
 
 
 def test_cymbals_are_a_part_of_the_drums() -> None:
     powers = np.full(40, 1e-3, np.float32)
-    energies = np.zeros((40, len(LEAVES) + 1), np.float32)
+    energies = np.zeros((40, len(LEAVES)), np.float32)
     energies[:, LEAVES.index("cymbals")] = 2.5e-4
     energies[:, LEAVES.index("drums")] = 7.5e-4
     gains = decide.gains(energies, powers)
     assert gains["drums"] == pytest.approx(0.0, abs=0.01)
     assert gains["cymbals"] == pytest.approx(-6.02, abs=0.01)
+
+
+def test_who_is_not_sure_to_be_there_is_as_loud_as_everybody() -> None:
+    energies = np.zeros((40, len(LEAVES)), np.float32)
+    energies[:, LEAVES.index("piano")], energies[:, LEAVES.index("flute")] = 8e-4, 1e-5
+    clip = np.full(len(NAMES), 1e-9)
+    clip[NAMES.index("piano")] = 1.0
+    for sure, flute_db in ((1.0, -20.0), (1e-9, 0.0), (0.25, -10.5)):
+        clip[NAMES.index("flute")] = sure
+        gains = decide.likely_gains(heard(energies=energies, clip=clip))
+        assert gains["piano"] == pytest.approx(-0.97, abs=0.01)
+        assert gains["flute"] == pytest.approx(flute_db, abs=0.1)
 
 
 def test_segments_begin_above_the_threshold_and_end_below_a_lower_one() -> None:

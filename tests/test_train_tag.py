@@ -23,8 +23,8 @@ from clefkit.nets.tag import Tag  # noqa: E402 it needs torch
 from clefkit.tag import hearing, infer  # noqa: E402
 from clefkit.tag.hearing import CELL, RATE  # noqa: E402
 from clefkit.tag.vocabulary import DESCRIBED, FAMILIES, LEAVES  # noqa: E402
-from clefkit.train import corpus  # noqa: E402
-from clefkit.train.tag import batches, finish, judge, loop, mix, own, players, recipe, record, units  # noqa: E402
+from clefkit.train import corpus, shards  # noqa: E402
+from clefkit.train.tag import batches, finish, judge, loop, measured, mix, own, players, recipe, record, units  # noqa: E402
 from clefkit.train.tag.mix import Row  # noqa: E402
 from clefkit.train.tag.units import CELLS, OFF, ON, SAMPLES, SEVERAL, UNSURE  # noqa: E402
 
@@ -58,8 +58,9 @@ def bank(sources: units.Sources, tmp_path_factory: pytest.TempPathFactory) -> Pa
     scores(out / "corpus.npz")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(units, "PER_SHARD", 14)
-        patch.setattr(units, "ProcessPoolExecutor", Here)
+        patch.setattr(shards, "ProcessPoolExecutor", Here)
         lines = list(units.build(sources, out, {"validation": 1, "train": 1}, seed=1))
+        measured.build(out)
     assert lines == ["validation-000: built", "train-000: built"]
     return out
 
@@ -220,7 +221,7 @@ def test_mixtures_add_up(bank: Path) -> None:
     generator = default_rng(4)
     for _ in range(12):
         chosen = mix.choose(source.stock, 3, generator)
-        made = mix.mix(source.stock, chosen, 30, generator)
+        made = mix.mix(source.stock, mix.arrange(source.stock, chosen, 30, generator))
         assert made.stems.shape[1] == 30 * CELL
         alone = np.stack([hearing.powers(stem) for stem in made.stems])
         off = np.abs(alone[:, 3:] - made.powers[:, 3:]).sum(axis=1)
@@ -236,6 +237,43 @@ def test_equal_seeds_draw_equal_batches(bank: Path, tmp_path: Path) -> None:
         assert np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
     assert len(one.seen) == batches.EXAMPLES + 2 * batches.UNLABELLED
     assert one.timbre[: batches.PAIRS].tolist() == one.timbre[batches.PAIRS : 2 * batches.PAIRS].tolist()
+
+
+def test_energies_add_up_as_sounds_do(bank: Path) -> None:
+    stock = batches.source(bank, None).stock
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mix, "COLOURED", 0.0)
+        for seed in range(8):
+            generator = default_rng(seed)
+            arranged = mix.arrange(stock, mix.choose(stock, 3, generator), 30, generator)
+            made, (energies, powers) = mix.mix(stock, arranged), mix.in_bands(stock, arranged, generator)
+            assert np.allclose(powers, made.powers)
+            of_sounds, of_energies = (hearing.seen(each) for each in (hearing.energies(made.dry), energies))
+            assert np.abs(of_sounds - of_energies).mean() < 0.02  # of 80 dB
+
+
+def test_an_equaliser_changes_energy_and_loudness_alike(bank: Path) -> None:
+    stock = batches.source(bank, None).stock
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mix, "COLOURED", 1.0)
+        patch.setattr(record, "colour", lambda _: np.full(hearing.BANDS, 0.25, np.float32))
+        arranged = mix.arrange(stock, mix.choose(stock, 2, default_rng(0)), 30, default_rng(1))
+        softer = mix.in_bands(stock, arranged, default_rng(0))
+        patch.setattr(mix, "COLOURED", 0.0)
+        plain = mix.in_bands(stock, arranged, default_rng(0))
+    assert all(np.allclose(one, 0.25 * other, rtol=1e-4) for one, other in zip(softer, plain, strict=True))
+
+
+def test_recording_energies_is_like_recording_sounds() -> None:
+    """On average over what may happen: the same loudness in each band, the same fall into silence."""
+    dry = np.zeros(2 * RATE, np.float32)
+    dry[: RATE // 2] = default_rng(0).standard_normal(RATE // 2).astype(np.float32)
+    ways = [
+        [hearing.energies(record.somewhere(dry, default_rng(seed))) for seed in range(60)],
+        [record.in_bands(hearing.energies(dry), default_rng(seed)) for seed in range(60)],
+    ]
+    levels = [np.mean([hearing.seen(each)[0] for each in way], axis=0) for way in ways]
+    assert np.abs(levels[0] - levels[1]).mean() * 80 < 4
 
 
 def test_recording_keeps_the_sound_where_it_is() -> None:
@@ -262,13 +300,19 @@ def test_losses_pull_towards_the_truth(bank: Path, few: None) -> None:
     right = heard._replace(
         clip=torch.from_numpy(20 * batch.clip.astype(np.float32)),
         cells=torch.from_numpy(20 * (2 * batch.cells.astype(np.float32) - 1)),
-        shares=torch.log(torch.from_numpy(batch.shares) + 1e-9),
+        shares=torch.logit(batch_shares(batch), 1e-6),
     )
     after = loop.losses(learner, right, batch, seen)
     assert after["cells"] < 0.01 < before["cells"]
     assert after["gain"] < 0.01
     assert after["shares"] <= before["shares"]
     assert all(torch.isfinite(each) for each in before.values())
+
+
+def batch_shares(batch: batches.Batch) -> Any:
+    """(batch, cells, LEAVES): of each cell's energy."""
+    shares = torch.from_numpy(batch.shares)
+    return (shares / shares.sum(2, keepdim=True).clamp(min=1e-9))[:, :, : len(LEAVES)]
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(bank: Path, few: None, tmp_path: Path) -> None:

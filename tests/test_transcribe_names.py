@@ -30,9 +30,9 @@ def heard(**probabilities: Any) -> Heard:
 
 def played(*parts: tuple[float, float, float]) -> Notes:
     """A note a part: onset, offset, pitch."""
-    rows = np.array(parts)
+    onset, offset, pitch = np.array(parts).T
     unnamed = tuple(Part(f"timbre {number + 1}", 43) for number in range(len(parts)))
-    return music.make(*rows.T, np.full(len(parts), 80), np.arange(len(parts)), unnamed)
+    return music.make(onset, offset, pitch, np.full(len(parts), 80), np.arange(len(parts)), unnamed)
 
 
 def told(notes: Notes, by: Heard, *, apart: bool = True) -> list[tuple[str, int]]:

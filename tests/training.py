@@ -16,7 +16,7 @@ import tiny_font
 from numpy.typing import NDArray
 
 from clefkit import features
-from clefkit.train import data
+from clefkit.train import data, shards
 
 Array = NDArray[np.float32]
 
@@ -133,4 +133,4 @@ def short_sets(monkeypatch: pytest.MonkeyPatch, *, processes: bool = False) -> N
     monkeypatch.setattr(data, "RECORDING_S", SHORT_S)
     monkeypatch.setattr(data, "PER_SHARD", FEW)
     pool: Any = functools.partial(ProcessPoolExecutor, initializer=shorten) if processes else Here
-    monkeypatch.setattr(data, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(shards, "ProcessPoolExecutor", pool)

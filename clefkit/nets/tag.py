@@ -32,7 +32,7 @@ class Heard(NamedTuple):
     """What the network says of a batch of stretches.
 
     clip: (batch, LEAVES + FAMILIES), logits that it sounds at all; cells: (batch, cells, LEAVES + FAMILIES), logits
-    shares: (batch, cells, LEAVES + 1), logits of the share of the energy, the last of what has no name
+    shares: (batch, cells, LEAVES), logits of each one's share of the energy, if it plays
     descriptors: (batch, LEAVES, DESCRIBED), each scaled so that its mean is 0 and its deviation 1
     spaces: (batch, LEAVES, SPACE); whole: (batch, WHOLE), of length 1
     """
@@ -99,7 +99,6 @@ class Spaces(nn.Module):
         self.shift = nn.Parameter(torch.zeros(count, SPACE))
         self.sounds = nn.Parameter(torch.randn(3, count, SPACE) / SPACE**0.5)
         self.bias = nn.Parameter(torch.tensor([NEVER, NEVER, 0.0])[:, None].repeat(1, count))
-        self.other = nn.Linear(TRUNK, 1)
         self.describe = nn.Linear(SPACE, len(DESCRIBED))
         self.usual = nn.Parameter(torch.zeros(count, len(DESCRIBED)))
         within = torch.zeros(len(DESCRIBED), SPACE)
@@ -116,7 +115,7 @@ class Spaces(nn.Module):
         weights = (weights / weights.sum(dim=1, keepdim=True))[..., None]
         mean = (weights * points).sum(dim=1)
         described = functional.linear(mean, self.describe.weight * self.within, self.describe.bias) + self.usual
-        return cells, once, torch.cat([shares, self.other(x)], dim=2), described, mean
+        return cells, once, shares, described, mean
 
 
 class Block(nn.Module):

@@ -43,14 +43,26 @@ def loudness(powers: ArrayLike) -> float:
 
 
 def gains(energies: NDArray[np.float32], powers: NDArray[np.float32]) -> dict[str, float]:
-    """LU of each instrument relative to the whole, -inf for none. energies: (cells, LEAVES + 1); powers: (cells,)"""
+    """LU of each instrument relative to the whole, -inf for none. energies: (cells, LEAVES); powers: (cells,)"""
     whole = loudness(powers)
     found = {}
     for name in LEAVES:
         own = energies[:, [LEAVES.index(part) for part in PARTS.get(name, (name,))]].sum(axis=1)
-        own_lufs = loudness(own)
+        own_lufs = loudness(np.minimum(own, powers))
         found[name] = own_lufs - whole if np.isfinite(own_lufs) and np.isfinite(whole) else -np.inf
     return found
+
+
+def likely_gains(heard: Heard) -> dict[str, float]:
+    """LU of each instrument relative to the whole, what the network says of them as sure as it is that they are there.
+
+    An instrument that it hardly hears it takes for too soft: what isn't sure is as loud as everybody, were all equal.
+    """
+    there = heard.clip[: len(LEAVES)]
+    equal = -10 * np.log10(max(1.0, float(there.sum())))
+    sure = np.sqrt(there)
+    said = gains(heard.energies, heard.powers)
+    return {name: float(sure[index] * said[name] + (1 - sure[index]) * equal) for index, name in enumerate(LEAVES)}
 
 
 def families(heard: Heard) -> dict[str, float]:

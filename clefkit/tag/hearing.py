@@ -92,10 +92,24 @@ def _filtered(padded: Array, bank: Bank, frames: int) -> Array:
     return np.asarray((spectrum.real**2 + spectrum.imag**2) @ bank.weights, dtype=np.float32)
 
 
+def centres_hz() -> NDArray[np.float64]:
+    """(BANDS,): the middle of each band."""
+    return _edges_hz()[1:-1]
+
+
+def band_weights() -> Array:
+    """(WINDOWS[0] / 2 + 1, BANDS): how much of each bin of a spectrum is in each band."""
+    return _banks()[0].weights
+
+
+def _edges_hz() -> NDArray[np.float64]:
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    return np.asarray(700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1))
+
+
 @cache
 def _banks() -> tuple[Bank, ...]:
-    low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOWEST_HZ, HIGHEST_HZ))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    edges = _edges_hz()
     return tuple(_bank(size, edges) for size in WINDOWS)
 
 

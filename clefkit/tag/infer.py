@@ -26,7 +26,6 @@ Array = NDArray[np.float32]
 
 WINDOW, AROUND = 40, 5  # cells
 SILENT = 10 ** (-70 / 10)  # K-weighted power of a cell: softer is silence
-LEAST_LIKELY = 0.02
 SHARPNESS = 4.0  # of the mean over windows: 1 is the mean, infinity the highest
 NAMES = (*LEAVES, *FAMILIES)
 OUTPUTS = ("clip", "cells", "shares", "descriptors", "spaces", "whole")
@@ -56,7 +55,7 @@ class Heard(NamedTuple):
 
     seconds: how long the sound is
     clip: (NAMES,), probability that it sounds at all; cells: (cells, NAMES), probability that it sounds there
-    energies: (cells, LEAVES + 1), K-weighted power of each, if it plays, the last of what has no name; powers: (cells,)
+    energies: (cells, LEAVES), K-weighted power of each, if it plays; powers: (cells,)
     described: (LEAVES, descriptors); spaces: (LEAVES, numbers); whole: (numbers,), of length 1, or 0 for silence
     """
 
@@ -142,26 +141,17 @@ class _Total:
         new = slice(first, first + count)
         if powers.max(initial=0) < SILENT:
             said = [np.full((1, len(NAMES)), -np.inf), np.full((1, len(powers), len(NAMES)), -np.inf)]
-            self._keep(said[0][0], said[1][0, new], np.zeros((count, len(LEAVES) + 1), np.float32), powers[new])
+            self._keep(said[0][0], said[1][0, new], np.zeros((count, len(LEAVES)), np.float32), powers[new])
             return
         seen = hearing.seen(hearing.energies(sound))[None]
         clip, cells, shares, described, spaces, whole = self.model.session.run(list(OUTPUTS), {"seen": seen})
-        self._keep(clip[0], cells[0, new], self._energies(clip[0], shares[0, new], powers[new]), powers[new])
-        energies = self.energies[-1]
-        own = self.clip[-1][: len(LEAVES)] * energies[:, : len(LEAVES)].sum(axis=0)
+        energies = np.asarray(powers[new, None] / (1 + np.exp(-shares[0, new])), np.float32)
+        self._keep(clip[0], cells[0, new], energies, powers[new])
+        own = self.clip[-1][: len(LEAVES)] * energies.sum(axis=0)
         self.weights = self.weights + own
         self.described = _plus(self.described, own[:, None] * described[0])
         self.spaces = _plus(self.spaces, own[:, None] * spaces[0])
         self.whole = _plus(self.whole, float(powers[new].sum()) * whole[0])
-
-    def _energies(self, clip: Array, shares: Array, powers: Array) -> Array:
-        """(cells, LEAVES + 1): what each would have of the energy if it played: its share over how likely that is."""
-        how, count = self.model.calibration, len(LEAVES)
-        shares = np.exp(shares - shares.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        likely = np.maximum(_probability(clip, how.clip_scale, how.clip_bias)[:count], LEAST_LIKELY)
-        shares[:, :count] = np.minimum(shares[:, :count] / likely, 1)
-        return np.asarray(shares * powers[:, None], np.float32)
 
     def _keep(self, clip: Array, cells: Array, energies: Array, powers: Array) -> None:
         how = self.model.calibration
@@ -177,7 +167,7 @@ class _Total:
             self._keep(
                 np.full(len(NAMES), -np.inf, np.float32),
                 np.zeros((0, len(NAMES)), np.float32),
-                np.zeros((0, count + 1), np.float32),
+                np.zeros((0, count), np.float32),
                 np.zeros(0, np.float32),
             )
         weights = np.array(self.lengths, float) + 1e-9

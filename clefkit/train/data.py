@@ -10,11 +10,9 @@ are `<set>-000.npy` (frames, channels, bins) with `<set>-000.npz` (the notes) be
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +27,7 @@ from clefkit import features, tuning
 from clefkit.errors import UsageError
 from clefkit.notes import Notes, make
 from clefkit.record import sha256
-from clefkit.train import arrange, corpus, exercises, gather, heard, players, recording, sampler
+from clefkit.train import arrange, corpus, exercises, gather, heard, players, recording, sampler, shards
 
 Array = NDArray[np.float32]
 
@@ -74,11 +72,11 @@ class Sources(NamedTuple):
     samples: Path | None = None
 
 
-def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
+def build(sources: Sources, out: Path, counts: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
     """Build what is missing of a training set.
 
     out: where the shards go; also the notes of the corpus
-    shards: how many of each set, {"validation": 2, "train": 80}
+    counts: how many shards of each set, {"validation": 2, "train": 80}
     jobs: processes
     yields: a line for people after each shard
     raises: UsageError when `out` holds a set made from something else
@@ -86,14 +84,8 @@ def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: 
     out.mkdir(parents=True, exist_ok=True)
     if sources.data is not None:
         corpus.read(sources.data, out / "corpus.npz")
-    _write_manifest(sources, out, shards, seed)
-    wanted = [(kept, number) for kept, count in shards.items() for number in range(count)]
-    missing = [(kept, number) for kept, number in wanted if not (out / f"{kept}-{number:03d}.npz").is_file()]
-    # not forked: a synthesiser's library doesn't survive that
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(build_shard, sources, out, kept, number, seed) for kept, number in missing]
-        for task in tasks:
-            yield f"{task.result()}: built"
+    _write_manifest(sources, out, counts, seed)
+    yield from shards.build(partial(build_shard, sources, out, seed=seed), out, counts, jobs)
 
 
 def build_shard(sources: Sources, out: Path, kept: str, number: int, seed: int) -> str:
@@ -113,10 +105,10 @@ def load(path: Path) -> Shard:
         return Shard(np.load(path, mmap_mode="r"), file["first"], notes, timbres)
 
 
-def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: int) -> None:
+def _write_manifest(sources: Sources, out: Path, counts: dict[str, int], seed: int) -> None:
     manifest = {
         "seed": seed,
-        "shards": shards,
+        "shards": counts,
         "recording_s": RECORDING_S,
         "recordings_a_shard": PER_SHARD,
         "fonts": {font.name: sha256(font) for font in sources.fonts},
@@ -124,7 +116,7 @@ def _write_manifest(sources: Sources, out: Path, shards: dict[str, int], seed: i
         "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,
     }
     kept = json.loads((out / "manifest.json").read_text(encoding="utf-8")) if (out / "manifest.json").is_file() else {}
-    if kept and {**kept, "shards": shards} != manifest:
+    if kept and {**kept, "shards": counts} != manifest:
         raise UsageError(f"{out} holds a training set of another seed or other sources: choose another folder")
     recorded = gather.credits(sources.samples / "index.csv") if sources.samples else ""
     if recorded:

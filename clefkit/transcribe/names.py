@@ -65,7 +65,7 @@ def named(notes: Notes, heard: Heard, apart: bool) -> Notes:
     likely = np.clip(heard.cells[:, there].astype(float), SURE, 1 - SURE)
     where = plays / np.maximum(plays.sum(axis=0), 1) ** 2
     agreed = _mean(where, np.log(likely))
-    paused = _mean(~plays & plays.any(axis=0), np.log(1 - likely))
+    paused = _mean((~plays & plays.any(axis=0)).astype(float), np.log(1 - likely))
     fits = (agreed >= LEAST) & plays.any(axis=1, keepdims=True)
     chosen = [LEAVES[there[name]] if fits[part, name] else "" for part, name in enumerate(_shared(agreed + paused))]
     return replace(notes, parts=tuple(_part(notes, number, chosen) for number in range(len(notes.parts))))
@@ -81,9 +81,8 @@ def _plays(notes: Notes, cells: int) -> NDArray[np.bool_]:
     return np.cumsum(steps, axis=1)[:, :cells] > 0
 
 
-def _mean(weights: NDArray[np.generic], values: Floats) -> Floats:
+def _mean(weights: Floats, values: Floats) -> Floats:
     """(parts, cells), (cells, names) -> (parts, names); 0 where nothing counts."""
-    weights = weights.astype(float)
     return np.asarray(weights @ values / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9))
 
 

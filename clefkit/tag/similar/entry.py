@@ -63,7 +63,7 @@ def name(path: Path, index: Path) -> str:
 def heard(source: Source, checkpoint: Asset) -> Entry:
     """Listen to a file. Raises InputError when it is no sound that `audio.blocks` can read."""
     sound = infer.listen(audio.blocks(source.path, hearing.RATE), infer.load(checkpoint.path))
-    gains = decide.gains(sound.energies, sound.powers)
+    gains = decide.likely_gains(sound)
     present = [] if sound.silent else [row for row in range(len(LEAVES)) if sound.clip[row] >= THRESHOLD]
     present.sort(key=lambda row: -gains[LEAVES[row]])
     return Entry(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clefkit import audio
 from clefkit.tag import hearing
 from clefkit.tag.hearing import CELL, RATE
-from clefkit.train.tag import described, mix, record, units
+from clefkit.train.tag import measured, mix, record, units
 from clefkit.train.tag.mix import Stock
 from clefkit.train.tag.units import CELLS
 
@@ -52,8 +52,7 @@ def source(bank: Path, unlabelled: Path | None, kept: str = "train") -> Source:
     """All shards of a set that are complete, and the recordings of a folder."""
     paths = [path for path in sorted(bank.glob(f"{kept}-???.npy")) if path.with_suffix(".npz").is_file()]
     shards = [units.load(path) for path in paths]
-    sounding = [described.load(path, len(shard.leaf)) for path, shard in zip(paths, shards, strict=True)]
-    stock = mix.stock(shards, sounding)
+    stock = mix.stock(shards, [measured.described(path) for path in paths], [measured.bands(path) for path in paths])
     found = (
         sorted(path for path in unlabelled.rglob("*") if path.suffix.lower() in audio.NATIVE_SUFFIXES)
         if unlabelled
@@ -85,5 +84,6 @@ def _twice(source: Source, cells: int, generator: Generator) -> list[NDArray[np.
         samples = file.read(wanted, dtype="float32", always_2d=True)
         mono = soxr.resample(samples.mean(axis=1), file.samplerate, RATE)
     sound = np.pad(np.asarray(mono, np.float32), (0, cells * CELL))[: cells * CELL]
-    versions = [record.somewhere(sound, generator) for _ in range(2)]
-    return [np.rint(hearing.seen(hearing.energies(each)) * 255).astype(np.uint8) for each in versions]
+    energies = hearing.energies(sound)
+    versions = [record.in_bands(energies, generator) for _ in range(2)]
+    return [np.rint(hearing.seen(each) * 255).astype(np.uint8) for each in versions]

@@ -17,7 +17,10 @@ SCORES = (
     "OpenScore songs and string quartets (CC0), first editions of Chopin (CC BY 4.0), POP909 (MIT, arrangements of "
     "songs under copyright)"
 )
-LICENCES = "Fluid MIT, MuseScore General MIT, public domain and CC0, OPL-3 CC BY-SA 4.0"
+LICENCES = (
+    "Fluid MIT, MuseScore General MIT, public domain and CC0, OPL-3 CC BY-SA 4.0, GeneralUser GS its own licence 2.0, "
+    "any use in music and software, made by `clefkit.train.webfont`"
+)
 CARD = """\
 # {name}
 

@@ -26,7 +26,7 @@ from clefkit.tag.hearing import BANDS, CHANNELS, FRAMES
 from clefkit.tag.infer import NAMES, OUTPUTS, Calibration, Model
 from clefkit.tag.vocabulary import DESCRIBED, LEAVES
 from clefkit.train import export
-from clefkit.train.tag import described, judge, mix, units
+from clefkit.train.tag import judge, measured, mix, units
 from clefkit.train.tag.judge import Trial
 from clefkit.train.tag.mix import Stock
 from clefkit.train.tag.units import ON, UNSURE, Units
@@ -36,7 +36,7 @@ Floats = NDArray[np.float64]
 TRIALS = 400  # of each kind and set
 SEED = 0
 LEAST_UNITS = 20
-FONTS = ("FluidR3", "MuseScore", "OPL")
+FONTS = ("FluidR3", "MuseScore", "OPL", "GeneralUser")
 SETS = (("heldout", "heldout-validation-???.npy", ""), ("real", "validation-???.npy", "real"))
 HELD = 0.02  # how strongly biases are held near their mean
 BINS = 15  # of the expected calibration error
@@ -112,7 +112,7 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
     lines += ["", "[calibration]"]
-    mean, deviation = described.scale(bank)
+    mean, deviation = measured.scale(bank)
     numbers = {**how._asdict(), "mean": mean, "deviation": deviation}
     lines += [f"{key} = {[round(float(value), 4) for value in values]}" for key, values in numbers.items()]
     lines += ["", "[measured]"]

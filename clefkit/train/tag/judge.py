@@ -89,7 +89,7 @@ def found(file: str, said: Heard, threshold: float) -> dict[str, Any]:
         for name in present
         for each in decide.segments(said.cells[:, name], threshold, said.seconds)
     ]
-    gains = {name: max(gain, -100.0) for name, gain in decide.gains(said.energies, said.powers).items()}
+    gains = {name: max(gain, -100.0) for name, gain in decide.likely_gains(said).items()}
     return {"file": file, "tags": dict(zip(LEAVES, said.clip.tolist(), strict=False)), "segments": segments,
             "gains_db": gains}  # fmt: skip
 
@@ -101,7 +101,7 @@ def _first(found: Stock, timbre: tuple[int, int]) -> tuple[int, int]:
 
 def _trial(found: Stock, chosen: Sequence[tuple[int, int]], file: str, generator: Generator) -> Trial:
     cells = int(generator.integers(SHORTEST, CELLS + 1))
-    made = mix.mix(found, chosen, cells, generator)
+    made = mix.mix(found, mix.arrange(found, chosen, cells, generator))
     rows = [mix.row(found, each) for each in chosen]
     clip, each_cell, _ = mix.heard(rows, made.powers)
     whole = made.powers.sum(axis=0)

@@ -4,16 +4,17 @@ Everything that is true of a mixture is asked for at once; how much each of the 
 Gal, Cipolla 2018, "Multi-task learning using uncertainty to weigh losses"):
 
     cells, clip    cross-entropy of the names, in each cell and of the whole; what is unsure is left out
-    shares, gain   cross-entropy of the shares of the energy, each cell as loud as it is; how many decibels each
-                   instrument is off, over all cells (Huber)
+    shares, gain   of those that play: cross-entropy of their shares of the energy, each cell as loud as it is; how many
+                   decibels each is off, over all cells (Huber)
     described      what each instrument sounds like by itself (Huber)
     alike          of mixtures of one: those of one name close, others apart, in the space of the whole; those of
                    one player, in the instrument's own (supervised contrastive, Khosla et al. 2020)
     decoded        the bands of the mixture, out of all instruments' spaces
     agreed         of recordings that nobody labelled: two versions of one are heard alike
 
-Muon (Jordan et al. 2024) for the layers within, AdamW for the rest, bfloat16; the learning rate falls to 0 in the last
-part. What is kept is a moving average of the weights. `train` saves its state every 250 steps and goes on from there.
+Muon (Jordan et al. 2024) for the layers within, AdamW for the rest, bfloat16; the learning rate soon begins to fall, in
+a straight line to 0. What is kept is a moving average of the weights. `train` saves its state every 250 steps and goes
+on from there.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from clefkit.train.tag.batches import Batch
 RATE = 3e-3
 DECAY = 0.02
 WARM_UP = 200
-FALLS_FROM = 0.6
+FALLS_FROM = 0.3
 AVERAGE = 0.998
 SAVE_EVERY = 250
 AHEAD = 3
@@ -55,7 +56,7 @@ TEMPERATURE = 0.1
 LOSSES = ("cells", "clip", "shares", "gain", "described", "alike", "decoded", "agreed")
 WEIGHTS = (1.0, 1.0, 2.0, 1.0, 0.5, 0.3, 0.2, 0.3)  # before they are learnt
 LEARNT = 0.7  # how far their logarithms may go: what can be had for nothing, such as agreeing, would outweigh the rest
-GAIN_DB = 5.0  # counts as 1
+GAIN_DB = 2.0  # counts as 1
 
 
 class Learner(nn.Module):
@@ -150,22 +151,27 @@ def _named(logits: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _shares(logits: Tensor, shares: Tensor) -> Tensor:
-    """(batch, cells, leaves + 1): each cell counts by its energy."""
-    sounding = shares.sum((1, 2)) > 0
-    entropy = -(shares * torch.log_softmax(logits, dim=2)).sum((1, 2))
-    return entropy[sounding].mean() if sounding.any() else entropy.sum()
+    """Of those that play, each cell by its energy."""
+    energy = shares.sum(2, keepdim=True)
+    own = (shares[:, :, : len(LEAVES)] / energy.clamp(min=1e-9)).clamp(max=1)
+    counts = energy * _playing(shares)[:, None]
+    entropy = functional.binary_cross_entropy_with_logits(logits, own, reduction="none")
+    return (entropy * counts).sum() / counts.sum().clamp(min=1e-6)
 
 
 def _gain(logits: Tensor, shares: Tensor) -> Tensor:
-    """How far off the level of each instrument is, that is within 25 dB of the whole."""
+    """How many decibels off the level of each that plays is."""
     energy = shares.sum(2, keepdim=True)
-    found = (torch.softmax(logits, dim=2) * energy).sum(1)
-    true = shares.sum(1)
-    there = (true > 10**-2.5) & (true < 0.999)
-    decibels = 10 * torch.log10(found.clamp(min=1e-5)) - 10 * torch.log10(true.clamp(min=1e-5))
-    return functional.huber_loss(decibels[there] / GAIN_DB, torch.zeros_like(decibels[there]), reduction="sum") / max(
-        1, int(there.sum())
-    )
+    found, true = (torch.sigmoid(logits) * energy).sum(1), shares.sum(1)[:, : len(LEAVES)]
+    there = _playing(shares)
+    decibels = 10 * torch.log10(found[there].clamp(min=1e-5)) - 10 * torch.log10(true[there])
+    off = functional.huber_loss(decibels / GAIN_DB, torch.zeros_like(decibels), reduction="sum")
+    return off / max(1, int(there.sum()))
+
+
+def _playing(shares: Tensor) -> Tensor:
+    """(batch, LEAVES): whose level is within 25 dB of the whole."""
+    return shares.sum(1)[:, : len(LEAVES)] > 10**-2.5
 
 
 def _described(said: Tensor, wanted: Tensor) -> Tensor:

@@ -1,24 +1,27 @@
 """Mixtures for `tag`, made anew for every step from the units of the bank, with all that is to be heard in them.
 
 A mixture has no unit to five, each up to 15 dB softer than the loudest, moved in time; it is recorded somewhere
-(`record`), and cut to half a second or more. What is true of it is known from the units: who sounds in
-each cell, and each one's share of the energy. Names are ON, OFF or UNSURE: unsure are instruments too soft to be heard
-for certain, and names that are neither right nor wrong for what plays.
+(`record`), and cut to half a second or more. Most are sums of the energies of their units, which takes a tenth of the
+time; the others are sums of sounds, in which partials beat and a room smears them. What is true of it is known from the
+units: who sounds in each cell, and each one's share of the energy. Names are ON, OFF or UNSURE: unsure are instruments
+too soft to be heard for certain, and names that are neither right nor wrong for what plays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from clefkit import audio
 from clefkit.tag import hearing
-from clefkit.tag.hearing import CELL
+from clefkit.tag.hearing import CELL, FRAMES, RATE
 from clefkit.tag.vocabulary import FAMILIES, LEAVES
-from clefkit.train.tag import record
+from clefkit.train.tag import measured, record
 from clefkit.train.tag.units import CELLS, OFF, ON, SEVERAL, UNSURE, Units
 
 Array = NDArray[np.float32]
@@ -27,11 +30,14 @@ COUNTS = (0.03, 0.36, 0.25, 0.2, 0.11, 0.05)  # how often no unit to five are mi
 SOFTEST_DB = 15.0
 MOVED = 0.4
 MOST_MOVED = 30  # cells
+OF_SOUNDS = 0.25  # of the mixtures
+COLOURED = 0.5  # of the units in the others, by an equaliser of their own
 WITH_CYMBALS = 0.5  # of the mixtures with drums
 HEARD_DB, UNHEARD_DB = -22.0, -38.0  # of a cell of the mixture
 ALIVE_DB = -30.0  # of the loudest cell of the unit itself
 CLIP_HEARD_DB, CLIP_UNHEARD_DB = -25.0, -40.0
 LEVEL = 0.1
+FAINTEST = 1e-5  # what is softer, of units that were moved out of sight, stays faint
 DRUMS, CYMBALS = LEAVES.index("drums"), LEAVES.index("cymbals")
 NOBODY = -2  # whose unit a mixture of several is
 MANY, FEW = ("voice ", "speech "), 6  # singers made up are another one each time: together they count as a few
@@ -40,12 +46,13 @@ MANY, FEW = ("voice ", "speech "), 6  # singers made up are another one each tim
 class Stock(NamedTuple):
     """Units by who plays them, and those by the name of what is played.
 
-    shards: see `units.load`; described: per shard, (units, descriptors), scaled; by: (names, timbres, rows), rows
-    of (shard, unit)
+    shards: see `units.load`; described, bands: per shard, see `measured`; by: (names, timbres, rows), rows of (shard,
+    unit)
     """
 
     shards: Sequence[Units]
     described: Sequence[Array]
+    bands: Sequence[NDArray[np.uint8]]
     by: Sequence[Sequence[NDArray[np.int32]]]
     often: NDArray[np.float64]
 
@@ -75,6 +82,15 @@ class Row(NamedTuple):
     described: Array
 
 
+class Arranged(NamedTuple):
+    """Units, (shard, unit) each; when they begin, in cells, perhaps before 0; gains; how long it is, in cells."""
+
+    chosen: Sequence[tuple[int, int]]
+    starts: list[int]
+    gains: Array
+    cells: int
+
+
 class Made(NamedTuple):
     """Units played together. stems: (units, samples), float32; powers: (units, cells), of them"""
 
@@ -86,7 +102,7 @@ class Made(NamedTuple):
         return np.asarray(self.stems.sum(axis=0), np.float32)
 
 
-def stock(shards: Sequence[Units], described: Sequence[Array]) -> Stock:
+def stock(shards: Sequence[Units], described: Sequence[Array], bands: Sequence[NDArray[np.uint8]] = ()) -> Stock:
     """What mixtures are drawn from: every name, and within it every timbre, is as likely, but rare names less."""
     rows: dict[int, dict[str, list[tuple[int, int]]]] = {}
     for number, shard in enumerate(shards):
@@ -96,8 +112,8 @@ def stock(shards: Sequence[Units], described: Sequence[Array]) -> Stock:
     leaves = sorted(rows)
     by = [[np.array(each, np.int32) for _, each in sorted(rows[leaf].items())] for leaf in leaves]
     sizes = np.array([sum(len(each) for each in timbres) for timbres in by], dtype=float)
-    often = sizes**0.7
-    return Stock(shards, described, by, often / often.sum())
+    often = sizes**0.5
+    return Stock(shards, described, bands, by, often / often.sum())
 
 
 def hash_of(name: str) -> int:
@@ -115,31 +131,69 @@ def draw(found: Stock, cells: int, generator: Generator, timbre: tuple[int, int]
     """
     count = int(generator.choice(len(COUNTS), p=COUNTS))
     chosen = choose(found, count, generator) if timbre is None else [_unit(found, timbre, generator)]
-    made = mix(found, chosen, cells, generator)
-    seen = hearing.seen(hearing.energies(record.somewhere(made.dry, generator)))
+    arranged = arrange(found, chosen, cells, generator)
+    if generator.random() < OF_SOUNDS:
+        made = mix(found, arranged)
+        energies, powers = hearing.energies(record.somewhere(made.dry, generator)), made.powers
+    else:
+        energies, powers = in_bands(found, arranged, generator)
+        energies = record.in_bands(energies, generator)
     rows = [row(found, each) for each in chosen]
-    clip, each_cell, shares = heard(rows, made.powers)
+    clip, each_cell, shares = heard(rows, powers)
     alone = chosen[0] if len(chosen) == 1 else None
     return Mixture(
-        np.rint(seen * 255).astype(np.uint8),
+        np.rint(hearing.seen(energies) * 255).astype(np.uint8),
         clip,
         each_cell,
         shares,
-        described(rows, made.powers, found.described[0].shape[1]),
+        described(rows, powers, found.described[0].shape[1]),
         hash_of(str(found.shards[alone[0]].by[alone[1]])) % 2**31 if alone else NOBODY,
         rows[0].leaf if alone else NOBODY,
     )
 
 
-def mix(found: Stock, chosen: Sequence[tuple[int, int]], cells: int, generator: Generator) -> Made:
-    """Units (shard, unit) played together, each moved and softer by chance, for a number of cells."""
-    placed = [_placed(found, each, generator) for each in chosen]
+def arrange(found: Stock, chosen: Sequence[tuple[int, int]], cells: int, generator: Generator) -> Arranged:
+    """A stretch of units played together, each moved and softer by chance."""
     first = int(generator.integers(0, CELLS - cells + 1))
-    sounds = [sound[first * CELL : (first + cells) * CELL] for sound, _ in placed]
-    powers = np.array([power[first : first + cells] for _, power in placed]).reshape(len(placed), cells)
-    gains = _gains(powers, generator)
-    stems = np.array([sound * gain for sound, gain in zip(sounds, gains, strict=True)], np.float32)
-    return Made(stems.reshape(len(placed), cells * CELL), powers * gains[:, None] ** 2)
+    moved = [int(generator.integers(-MOST_MOVED, MOST_MOVED + 1)) if generator.random() < MOVED else 0 for _ in chosen]
+    starts = [each - first for each in moved]
+    return Arranged(chosen, starts, _gains(_powers(found, chosen, starts, cells), generator), cells)
+
+
+def mix(found: Stock, arranged: Arranged) -> Made:
+    """Units played together, as sounds."""
+    chosen, starts, gains, cells = arranged
+    stems = np.zeros((len(chosen), cells * CELL), np.float32)
+    for stem, (shard, unit), start, gain in zip(stems, chosen, starts, gains, strict=True):
+        _place(stem, found.shards[shard].sound[unit] * (gain / np.float32(32767)), start * CELL)
+    return Made(stems, _powers(found, chosen, starts, cells) * gains[:, None] ** 2)
+
+
+def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Array, Array]:
+    """Units played together, as energies, some through an equaliser of their own: their sum, and powers, as `Made`."""
+    chosen, starts, gains, cells = arranged
+    powers = _powers(found, chosen, starts, cells) * gains[:, None] ** 2
+    total = np.zeros((hearing.CHANNELS, cells * FRAMES, hearing.BANDS), np.float32)
+    for number, ((shard, unit), start, gain) in enumerate(zip(chosen, starts, gains, strict=True)):
+        coded = np.zeros(total.shape, np.uint8)
+        _place(coded.swapaxes(0, 1), found.bands[shard][unit].swapaxes(0, 1), start * FRAMES)
+        own = measured.ENERGY[coded] * gain**2
+        if generator.random() < COLOURED:
+            colour = record.colour(generator)
+            loudness = own[0].reshape(cells, FRAMES, -1).sum(axis=1) * _loudness()
+            powers[number] *= (loudness @ colour) / np.maximum(loudness.sum(axis=1), 1e-20)
+            own *= colour
+        total += own
+    return total, powers
+
+
+@lru_cache(maxsize=1)
+def _loudness() -> Array:
+    """(bands,): how much of each band's energy K-weighting keeps."""
+    from scipy.signal import sosfreqz
+
+    response = sosfreqz(audio.k_weighting(RATE), hearing.centres_hz(), fs=RATE)[1]
+    return np.asarray(np.square(np.abs(response)), np.float32)
 
 
 def timbres(found: Stock) -> list[tuple[int, int]]:
@@ -179,24 +233,19 @@ def row(found: Stock, unit: tuple[int, int]) -> Row:
     return Row(shard.names[unit[1]], int(shard.leaf[unit[1]]), found.described[unit[0]][unit[1]])
 
 
-def _placed(found: Stock, unit: tuple[int, int], generator: Generator) -> tuple[Array, Array]:
-    """The sound of a unit and how loud its cells are, perhaps later or earlier."""
-    shard = found.shards[unit[0]]
-    sound = shard.sound[unit[1]].astype(np.float32) / np.float32(32767)
-    power = shard.powers[unit[1]]
-    if generator.random() < MOVED:
-        cells = int(generator.integers(-MOST_MOVED, MOST_MOVED + 1))
-        sound, power = _later(sound, cells * CELL), _later(power, cells)
-    return sound, power
+def _powers(found: Stock, chosen: Sequence[tuple[int, int]], starts: Sequence[int], cells: int) -> Array:
+    """(units, cells), before gains."""
+    powers = np.zeros((len(chosen), cells), np.float32)
+    for power, (shard, unit), start in zip(powers, chosen, starts, strict=True):
+        _place(power, found.shards[shard].powers[unit], start)
+    return powers
 
 
-def _later(values: Array, by: int) -> Array:
-    result = np.zeros_like(values)
-    if by >= 0:
-        result[by:] = values[: len(values) - by]
-    else:
-        result[:by] = values[-by:]
-    return result
+def _place(room: NDArray[Any], values: NDArray[Any], start: int) -> None:
+    """Put values where they begin at `start`, perhaps before 0, and leave what doesn't fit."""
+    first, last = max(start, 0), min(start + len(values), len(room))
+    if last > first:
+        room[first:last] = values[first - start : last - start]
 
 
 def _gains(powers: Array, generator: Generator) -> Array:
@@ -205,7 +254,7 @@ def _gains(powers: Array, generator: Generator) -> Array:
     softer -= softer.max(initial=-np.inf)
     alive = powers > powers.max(axis=1, keepdims=True, initial=0) * 10 ** (ALIVE_DB / 10)
     loud = (powers * alive).sum(axis=1) / np.maximum(alive.sum(axis=1), 1)
-    own = np.where(loud > 1e-12, LEVEL / np.sqrt(np.maximum(loud, 1e-12)), 0.0)
+    own = np.where(loud > 1e-12, LEVEL / np.sqrt(np.maximum(loud, FAINTEST)), 0.0)
     return np.asarray(own * 10 ** (softer / 20), np.float32)
 
 

@@ -1,6 +1,9 @@
 """The recipe of the checkpoint `tag`: a bank of stems, training, calibration, checkpoint.
 
-    clefkit train tag --data DATA --samples SAMPLES --samples DRUMS ...     the one that ships
+    python -m clefkit.train.gather --sources CLONES --out SAMPLES
+    python -m clefkit.train.gather --sources CLONES --out DRUMS --table tag_samples
+    python -m clefkit.train.webfont --clone CLONE --out GeneralUserGS.sf2
+    clefkit train tag --data DATA --samples SAMPLES --samples DRUMS ...     the one that ships, as its card says
     clefkit train tag --data FOLDER --from tag-1 --freeze ...               on recordings of one's own (see `layouts`)
 
 What is there already is used again, so an interrupted run goes on where it stopped.
@@ -15,7 +18,7 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 
-SHARDS = {"validation": 4, "train": 80}
+SHARDS = {"validation": 4, "train": 60}
 QUICK_SHARDS = {"validation": 1, "train": 2}
 STEPS, QUICK_STEPS, OWN_STEPS = 12_000, 300, 1_500
 RECIPE = "tag"
@@ -58,7 +61,7 @@ def run(plan: Plan, work: Path, folder: Path, *, seed: int = 0, threads: int = 1
     from clefkit.train.tag import card, finish, loop
 
     bank = work / "bank"
-    yield from _own_bank(plan, bank) if plan.own else _bank(plan, bank, seed, threads)
+    yield from _own_bank(plan, bank, threads) if plan.own else _bank(plan, bank, seed, threads)
     steps = plan.steps or (OWN_STEPS if plan.own else QUICK_STEPS if plan.quick else STEPS)
     start = loop.Start(plan.begin, plan.freeze)
     yield from loop.train(bank, plan.unlabelled, work, steps, seed, threads, start)
@@ -69,19 +72,19 @@ def run(plan: Plan, work: Path, folder: Path, *, seed: int = 0, threads: int = 1
     yield {"validation": figures}
 
 
-def _own_bank(plan: Plan, bank: Path) -> Iterator[dict[str, Any]]:
-    from clefkit.train.tag import described, own
+def _own_bank(plan: Plan, bank: Path, threads: int) -> Iterator[dict[str, Any]]:
+    from clefkit.train.tag import measured, own
 
     left_out: list[str] = []
     for line in own.build(plan.data, bank, left_out):
         yield {"built": line}
     if left_out:
         yield {"left_out": left_out}
-    described.build(bank)
+    measured.build(bank, threads)
 
 
 def _bank(plan: Plan, bank: Path, seed: int, threads: int) -> Iterator[dict[str, Any]]:
-    from clefkit.train.tag import described, heldout, units
+    from clefkit.train.tag import heldout, measured, units
 
     if not plan.fonts:
         raise UsageError("a full training needs --soundfont: the model card names them")
@@ -91,4 +94,4 @@ def _bank(plan: Plan, bank: Path, seed: int, threads: int) -> Iterator[dict[str,
     if shutil.which("timidity") and not plan.quick:
         works = units.works_of(bank / "corpus.npz", "validation")
         yield {"built": f"{heldout.build(works, bank, 'validation', seed)} units that judge"}
-    described.build(bank)
+    measured.build(bank, threads)

@@ -1,7 +1,9 @@
 """What lies between a mixture and the network, made up anew each time: a microphone, a room, noise, a level.
 
 As `recording`, but all of it in one multiplication in the frequency domain and in single precision, since training
-needs a hundred seconds of it in every second. Rooms are drawn among ROOMS.
+needs a hundred seconds of it in every second (`somewhere`); or, many times as fast, on the energies in the bands that
+the network sees (`in_bands`), where an equaliser is a factor, noise a sum, and a room a decay of its own in each band.
+Rooms are drawn among ROOMS.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit.tag.hearing import RATE
+from clefkit.tag import hearing
+from clefkit.tag.hearing import HOP, RATE
 from clefkit.train import recording
 
 Array = NDArray[np.float32]
@@ -25,6 +28,7 @@ DRIVEN = 0.08
 CLEAN = 0.15
 TAIL_S = 1.5  # of silence after the sound, so that a room doesn't come round to its beginning
 GRID = np.linspace(-5.5, 3.6, 128)  # octaves from 1 kHz
+NOISE_S = 30.0
 
 
 def somewhere(dry: Array, generator: Generator) -> Array:
@@ -52,6 +56,60 @@ def somewhere(dry: Array, generator: Generator) -> Array:
     return _at_some_level(wet, generator)
 
 
+def in_bands(dry: Array, generator: Generator) -> Array:
+    """The same for the energies of a sound, but for its level, and what drives it too hard.
+
+    dry: (channels, frames, bands), as `hearing.energies`; silence gets noise, too
+    """
+    if generator.random() < CLEAN:
+        return dry
+    octaves = _band_octaves()
+    wet = dry * colour(generator)
+    if generator.random() < IN_ROOM:
+        wet = _reverberant(wet, _decays(int(generator.integers(ROOMS))))
+    reference = float(dry[0].sum(axis=1).mean(dtype=np.float64)) or 1e-3
+    noise = _white()
+    start = int(generator.integers(noise.shape[1] - dry.shape[1]))
+    falling = 2 ** (-2 * generator.uniform(0, 1.0) * octaves)
+    noise = noise[:, start : start + dry.shape[1]] * falling.astype(np.float32)
+    snr_db = generator.uniform(15, 70)
+    level = np.float32(reference * 10 ** (-snr_db / 10) / noise[0].sum(axis=1).mean())
+    return np.asarray(wet + noise * level, np.float32)
+
+
+def colour(generator: Generator) -> Array:
+    """(bands,): by how much an equaliser multiplies energies."""
+    return np.square(np.interp(_band_octaves(), GRID, _curve(generator))).astype(np.float32)
+
+
+def _reverberant(dry: Array, decays: NDArray[np.float64]) -> Array:
+    """Energies, spread over time as a room does. decays: (frames, bands)"""
+    size = 1 << (dry.shape[1] + len(decays) - 1).bit_length()
+    spectrum = np.fft.rfft(dry.astype(np.float64), size, axis=1) * np.fft.rfft(decays, size, axis=0)
+    return np.asarray(np.maximum(np.fft.irfft(spectrum, size, axis=1)[:, : dry.shape[1]], 0), np.float32)
+
+
+@lru_cache(maxsize=ROOMS)
+def _decays(number: int) -> NDArray[np.float64]:
+    """(frames, bands): the energy of a room's response in each band, frame by frame, of TAIL_S."""
+    response = _response(number)[: int(TAIL_S * RATE)]
+    pieces = np.pad(response, (0, -len(response) % HOP)).reshape(-1, HOP)
+    weights = hearing.band_weights()
+    spectrum = np.square(np.abs(np.fft.rfft(pieces, hearing.WINDOWS[0], axis=1)))
+    return np.asarray(spectrum @ (weights / weights.sum(axis=0)), np.float64)
+
+
+@lru_cache(maxsize=1)
+def _white() -> Array:
+    """Energies of white noise."""
+    return hearing.energies(np.random.default_rng(0).standard_normal(int(NOISE_S * RATE), dtype=np.float32))
+
+
+@lru_cache(maxsize=1)
+def _band_octaves() -> NDArray[np.float64]:
+    return np.log2(hearing.centres_hz() / 1000)
+
+
 def _at_some_level(sound: Array, generator: Generator) -> Array:
     wanted = 10 ** (-generator.uniform(1, 30) / 20)
     return np.asarray(sound * np.float32(wanted / max(float(np.abs(sound).max()), 1e-6)), np.float32)
@@ -66,9 +124,12 @@ def _octaves(size: int) -> NDArray[np.float64]:
 def _room(number: int, size: int) -> Spectrum:
     from scipy import fft
 
+    return np.asarray(fft.rfft(_response(number)[:size], size), np.complex64)
+
+
+def _response(number: int) -> Array:
     generator = np.random.default_rng([number])
-    response = recording.room(RATE, generator, hall=generator.random() < IN_HALL)
-    return np.asarray(fft.rfft(response[:size], size), np.complex64)
+    return np.asarray(recording.room(RATE, generator, hall=generator.random() < IN_HALL), np.float32)
 
 
 def _curve(generator: Generator) -> NDArray[np.float64]:

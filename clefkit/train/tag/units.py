@@ -12,11 +12,9 @@ A shard is `<set>-000.npy`, (units, samples), 16 bits, each at a peak of 0.9, an
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +28,7 @@ from clefkit.record import sha256
 from clefkit.tag import hearing
 from clefkit.tag.hearing import CELL, RATE
 from clefkit.tag.vocabulary import FAMILIES, FAMILY_OF, LEAVES
-from clefkit.train import arrange, corpus, gather, recording, sampler
+from clefkit.train import arrange, corpus, gather, recording, sampler, shards
 from clefkit.train.tag import players
 from clefkit.train.tag.players import Hall, Role
 
@@ -89,23 +87,17 @@ class Take(NamedTuple):
     by: str
 
 
-def build(sources: Sources, out: Path, shards: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
+def build(sources: Sources, out: Path, counts: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
     """Build what is missing of a bank.
 
-    shards: how many of each set, {"validation": 2, "train": 40}; jobs: processes
+    counts: how many shards of each set, {"validation": 2, "train": 40}; jobs: processes
     yields: a line for people after each shard
     raises: UsageError when `out` holds a bank made from something else
     """
     out.mkdir(parents=True, exist_ok=True)
     corpus.read(sources.data, out / "corpus.npz")
     _write_manifest(sources, out, seed)
-    wanted = [(kept, number) for kept, count in shards.items() for number in range(count)]
-    missing = [(kept, number) for kept, number in wanted if not (out / f"{kept}-{number:03d}.npz").is_file()]
-    # not forked: a synthesiser's library doesn't survive that
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        tasks = [pool.submit(build_shard, sources, out, kept, number, seed) for kept, number in missing]
-        for task in tasks:
-            yield f"{task.result()}: built"
+    yield from shards.build(partial(build_shard, sources, out, seed=seed), out, counts, jobs)
 
 
 def build_shard(sources: Sources, out: Path, kept: str, number: int, seed: int) -> str:
