@@ -33,8 +33,8 @@ def transcribe(
         str, typer.Option(metavar="K|auto", help="How many tracks: one for each timbre that is heard, or K.")
     ] = "auto",
     names: Annotated[
-        str, typer.Option(metavar="NAME|PATH|none", help="A checkpoint of tag that names the tracks, or none.")
-    ] = "tag",
+        str, typer.Option(metavar="NAME|PATH|auto|none", help="A checkpoint of tag that names the tracks.")
+    ] = "auto",
     bends: Annotated[bool, typer.Option("--bends", help="Pitch bends: vibrato, glides, the tuning.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Also x.notes.jsonl: notes with confidences.")] = False,
     activations: Annotated[

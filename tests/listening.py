@@ -103,7 +103,7 @@ def listen(to: Piece, preset: dict[str, Any] | str, seed: int) -> Heard:
 
 
 def found(sound: Audio, reference: Notes) -> float:
-    return float(score.compare(reference, transcribe.notes(sound.samples, sound.rate))["note_f1"])
+    return float(score.compare(reference, transcribe.notes(sound.samples, sound.rate, names="none"))["note_f1"])
 
 
 def gaps_s(dry: Audio, heard: Audio, clock: Clock) -> float:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from clefkit import notes as music
+from clefkit.errors import UsageError
 from clefkit.notes import Notes, Part
 from clefkit.tag.infer import NAMES, Heard
 from clefkit.tag.vocabulary import DESCRIBED, LEAVES
-from clefkit.transcribe import names
+from clefkit.transcribe import names, settings
 
 CELLS = 40
 
@@ -79,6 +81,16 @@ def test_all_in_one_part_has_a_name_only_if_one_instrument_plays() -> None:
 
 def test_notes_beyond_the_sound_do_no_harm() -> None:
     assert told(played((3, 9, 60), (20, 21, 60)), heard(violin=LAST)) == [("violin", 40), ("timbre 2", 43)]
+
+
+def test_a_network_that_tells_nobody_apart_has_no_names() -> None:
+    assert settings.options("notes-small")["tagger"] is None
+    with pytest.raises(UsageError, match="doesn't tell instruments apart"):
+        settings.options("notes-small", names="tag")
+    named_by = settings.options("notes")["tagger"]
+    assert named_by is not None
+    assert named_by.name.startswith("tag-")
+    assert settings.options("notes", names="none")["tagger"] is None
 
 
 def test_nothing_changes_but_the_parts() -> None:

@@ -83,6 +83,6 @@ def test_a_detuned_recording_has_the_notes_that_were_played(cents: int) -> None:
         note = tones(np.array([pitch + cents / 100]), 0.38) * np.exp(-np.linspace(0, 3, round(0.38 * features.RATE)))
         first = round(onset * features.RATE)
         sound[first : first + len(note)] += note.astype(np.float32)
-    found = transcribe.notes(sound, features.RATE, instruments=1)
+    found = transcribe.notes(sound, features.RATE, instruments=1, names="none")
     assert found.pitch.tolist() == pitches
     assert np.allclose(found.onset, onsets, atol=0.03)

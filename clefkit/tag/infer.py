@@ -145,7 +145,7 @@ class _Total:
             return
         seen = hearing.seen(hearing.energies(sound))[None]
         clip, cells, shares, described, spaces, whole = self.model.session.run(list(OUTPUTS), {"seen": seen})
-        energies = np.asarray(powers[new, None] / (1 + np.exp(-shares[0, new])), np.float32)
+        energies = np.asarray(powers[new, None] * _probability(shares[0, new]), np.float32)
         self._keep(clip[0], cells[0, new], energies, powers[new])
         own = self.clip[-1][: len(LEAVES)] * energies.sum(axis=0)
         self.weights = self.weights + own
@@ -193,5 +193,7 @@ def _plus(one: NDArray[np.float64], other: Array) -> NDArray[np.float64]:
     return np.asarray(one + other if one.size else other, np.float64)
 
 
-def _probability(logits: Array, scale: NDArray[np.float64], bias: NDArray[np.float64]) -> NDArray[np.float64]:
+def _probability(
+    logits: Array, scale: NDArray[np.float64] | float = 1.0, bias: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(scale * logits + bias, -40, 40))))

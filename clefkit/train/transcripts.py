@@ -54,5 +54,5 @@ def through_sound(played: Table, program: int, font: Path) -> Table:
     part = np.zeros(len(played), np.int64)
     made = notes.make(onset, end, played[:, PITCH], played[:, VELOCITY], part, (notes.Part("", program),))
     sound, _ = render.sound(notes.Performance(made), font, RATE)
-    found = table.columns(transcribe.notes(sound.samples, sound.rate, instruments=1))
+    found = table.columns(transcribe.notes(sound.samples, sound.rate, instruments=1, names="none"))
     return settled(found) if len(found) else found

@@ -33,7 +33,7 @@ def notes(
     model: str = "notes",
     threshold: float = 0.5,
     instruments: int | None = None,
-    names: str = "tag",
+    names: str = "auto",
 ) -> Notes:
     """The notes of a sound in memory.
 
@@ -41,7 +41,8 @@ def notes(
     model: a checkpoint by name, the path of a folder with one, or "basic-pitch"
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     instruments: how many parts the notes are shared out to, 1 to 6; None: as many as there seem to be
-    names: a checkpoint of `tag`, or the path of a folder with one, that names the parts; "none" leaves them unnamed
+    names: a checkpoint of `tag`, or the path of a folder with one, that names the parts, or "none"; "auto": the one
+        that ships, where parts are told apart
     returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, a part a timbre, and
         how sure the network is of each note
     raises: InputError when samples are not numbers or there are none; UsageError when there is no such checkpoint
@@ -56,8 +57,9 @@ def notes(
     if channels.shape[1] == 0 or not np.isfinite(channels).all():
         raise InputError("no samples, or samples that are not numbers")
     sound = audio.Audio(channels.mean(axis=0, keepdims=True, dtype=np.float32), rate)
-    loaded = infer.load(settings.checkpoint(model).path)
-    tagger = settings.tagger(names)
+    checkpoint = settings.checkpoint(model)
+    loaded = infer.load(checkpoint.path)
+    tagger = settings.tagger(names, checkpoint)
     wanted = listen.Settings(
         moved(loaded.thresholds, threshold), instruments=instruments, tagger=tagger.path if tagger else None
     )

@@ -28,7 +28,7 @@ def options(
     min_duration: float = 0.0,
     pitch_range: str = "A0:C8",
     instruments: str = "auto",
-    names: str = "tag",
+    names: str = "auto",
     bends: bool = False,
     also: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def options(
     min_duration: milliseconds; shorter notes are left out
     pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
     instruments: how many parts there are, 1 to 6, or "auto": as many as there seem to be
-    names: a checkpoint of `tag`, by name or the path of a folder with one, that names the parts, or "none"
+    names: a checkpoint of `tag`, by name or the path of a folder with one, that names the parts, or "none"; "auto": the
+        one that ships, where parts are told apart
     also: names of `sides.MAKERS`
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
@@ -50,7 +51,7 @@ def options(
         "min_duration_ms": min_duration,
         "pitches": pitches(pitch_range),
         "instruments": _instruments(instruments, asset),
-        "tagger": tagger(names),
+        "tagger": tagger(names, asset),
         "bends": bends,
         "also": list(also),
     }
@@ -67,9 +68,13 @@ def _instruments(text: str, asset: Asset) -> int | None:
     return int(text)
 
 
-def tagger(name: str) -> Asset | None:
-    """Who names the parts: a checkpoint by name or by the path of its folder, nobody for "none". Raises likewise."""
-    return None if name == "none" else registry.checkpoint(name)
+def tagger(name: str, asset: Asset) -> Asset | None:
+    """Who names the parts that a checkpoint finds, None for nobody. Raises as `options`."""
+    if name == "none" or (name == "auto" and not tells_apart(asset)):
+        return None
+    if not tells_apart(asset):
+        raise UsageError(f"--names {name}: model {asset.name} doesn't tell instruments apart")
+    return registry.checkpoint("tag" if name == "auto" else name)
 
 
 def tells_apart(asset: Asset) -> bool:

@@ -202,11 +202,11 @@ def _filters() -> Array:
     hertz = frequencies(WINDOW)[:, None]
     detuned = (hertz / CENTRES_HZ - CENTRES_HZ / hertz)[:, SLOW:-1] / WIDTH
     risen = 1 - 1.05 * RATE / (WINDOW * WIDTH * CENTRES_HZ[SLOW:-1])  # filters start from rest
-    weights = np.concatenate([risen / (1 + detuned**8), _k_weights(hertz)], axis=1) * (2 / WINDOW**2)
+    weights = np.concatenate([risen / (1 + detuned**8), k_weights(hertz)], axis=1) * (2 / WINDOW**2)
     return np.asarray(weights, dtype=np.float32)
 
 
-def _k_weights(hertz: Floats) -> Floats:
+def k_weights(hertz: Floats) -> Floats:
     """The power response of BS.1770's two filters."""
     shelf = 1j * hertz / audio.SHELF_HZ
     gain = 10 ** (audio.SHELF_DB / 20)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from clefkit import audio
 from clefkit.tag import hearing
-from clefkit.tag.hearing import CELL, FRAMES, RATE
+from clefkit.tag.descriptors.loudness import k_weights
+from clefkit.tag.hearing import CELL, FRAMES
 from clefkit.tag.vocabulary import FAMILIES, LEAVES
 from clefkit.train.tag import measured, record
 from clefkit.train.tag.units import CELLS, OFF, ON, SEVERAL, UNSURE, Units
@@ -164,8 +164,9 @@ def mix(found: Stock, arranged: Arranged) -> Made:
     """Units played together, as sounds."""
     chosen, starts, gains, cells = arranged
     stems = np.zeros((len(chosen), cells * CELL), np.float32)
-    for stem, (shard, unit), start, gain in zip(stems, chosen, starts, gains, strict=True):
-        _place(stem, found.shards[shard].sound[unit] * (gain / np.float32(32767)), start * CELL)
+    for stem, (shard, unit), start in zip(stems, chosen, starts, strict=True):
+        _place(stem, found.shards[shard].sound[unit], start * CELL)
+    stems *= gains[:, None] / np.float32(32767)
     return Made(stems, _powers(found, chosen, starts, cells) * gains[:, None] ** 2)
 
 
@@ -190,10 +191,7 @@ def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Ar
 @lru_cache(maxsize=1)
 def _loudness() -> Array:
     """(bands,): how much of each band's energy K-weighting keeps."""
-    from scipy.signal import sosfreqz
-
-    response = sosfreqz(audio.k_weighting(RATE), hearing.centres_hz(), fs=RATE)[1]
-    return np.asarray(np.square(np.abs(response)), np.float32)
+    return np.asarray(k_weights(hearing.centres_hz()), np.float32)
 
 
 def timbres(found: Stock) -> list[tuple[int, int]]:

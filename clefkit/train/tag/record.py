@@ -127,6 +127,7 @@ def _room(number: int, size: int) -> Spectrum:
     return np.asarray(fft.rfft(_response(number)[:size], size), np.complex64)
 
 
+@lru_cache(maxsize=ROOMS)
 def _response(number: int) -> Array:
     generator = np.random.default_rng([number])
     return np.asarray(recording.room(RATE, generator, hall=generator.random() < IN_HALL), np.float32)
