@@ -21,9 +21,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,11 +60,15 @@ def trials(data: Path, work: Path, split: str, count: int) -> dict[str, list[Tri
 
 def clefkit(*arguments: str) -> tuple[str, float, float]:
     """What the program prints, its CPU seconds, and its peak memory in MB."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-m", "clefkit", *arguments], capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.stdout, cpu_s, after.ru_maxrss / 1024
+    command = [sys.executable, "-m", "clefkit", *arguments]
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen(command, stdout=out)
+        _, status, used = os.wait4(process.pid, 0)  # of this child alone, not of all so far
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
+        out.seek(0)
+        return out.read(), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def written(given: Sequence[Trial], folder: Path) -> list[str]:

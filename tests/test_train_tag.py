@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import soundfile
 from numpy.random import default_rng
 from training import Here, general_midi, single_notes, tone
 
+from clefkit import registry
 from clefkit.errors import InputError, UsageError
 from clefkit.notes import Part, make
 
@@ -96,6 +98,28 @@ def test_roles_have_names_that_there_are() -> None:
         assert (role.leaf is None) == (role.family is not None)
         assert set(role.unknown) <= set(LEAVES)
         assert role.lowest < role.highest
+
+
+def test_made_up_players_and_loops_are_for_training_alone(sources: units.Sources) -> None:
+    roles = {role.name: role for role in players.roles()}
+    train, validation = (players.Hall((), (), split) for split in ("train", "validation"))
+    notes = make([0.1, 0.8], [0.7, 1.5], [60, 64], [80, 90])
+    for name in ("organ", "accordion", "cello", "violin", "flute", "clarinet", "reeds made up", "brass made up"):
+        assert not players.playable(roles[name], validation)
+        played = players.play(roles[name], notes, 2 * RATE, train, default_rng(0))
+        assert played is not None
+        assert 0.01 < np.sqrt(np.mean(played.sound**2)) < 0.3
+        assert played.by.startswith(f"{roles[name].made_up} ")
+    assert players.playable(roles["voice"], validation)
+    fonts = [players.Hall(sources.fonts, (), split) for split in ("train", "validation")]
+    looped = [
+        [each.by.endswith("looped") for seed in range(12)
+         if (each := players.play(roles["piano"], notes, 2 * RATE, hall, default_rng(seed)))]
+        for hall in fonts
+    ]  # fmt: skip
+    assert any(looped[0])
+    assert not all(looped[0])
+    assert not any(looped[1])
 
 
 def test_a_line_has_one_note_at_a_time() -> None:
@@ -243,6 +267,7 @@ def test_energies_add_up_as_sounds_do(bank: Path) -> None:
     stock = batches.source(bank, None).stock
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mix, "COLOURED", 0.0)
+        patch.setattr(mix, "MOVED_BANDS", 0.0)
         for seed in range(8):
             generator = default_rng(seed)
             arranged = mix.arrange(stock, mix.choose(stock, 3, generator), 30, generator)
@@ -256,12 +281,44 @@ def test_an_equaliser_changes_energy_and_loudness_alike(bank: Path) -> None:
     stock = batches.source(bank, None).stock
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mix, "COLOURED", 1.0)
+        patch.setattr(mix, "MOVED_BANDS", 0.0)
         patch.setattr(record, "colour", lambda _: np.full(hearing.BANDS, 0.25, np.float32))
         arranged = mix.arrange(stock, mix.choose(stock, 2, default_rng(0)), 30, default_rng(1))
         softer = mix.in_bands(stock, arranged, default_rng(0))
         patch.setattr(mix, "COLOURED", 0.0)
         plain = mix.in_bands(stock, arranged, default_rng(0))
     assert all(np.allclose(one, 0.25 * other, rtol=1e-4) for one, other in zip(softer, plain, strict=True))
+
+
+@pytest.mark.parametrize("by", [-1.0, -0.5, 0.0, 0.5, 1.0])
+def test_bands_move_as_a_faster_recording_does(by: float) -> None:
+    speed = 2 ** (by * record.MOST_MOVED / 12)
+    time = np.arange(RATE) / RATE
+    slow, fast = (
+        hearing.energies(sum(np.sin(2 * np.pi * hz * each * time) for hz in (300, 1000, 2700)).astype(np.float32))
+        for each in (1.0, speed)
+    )
+    moved = slow @ record.moved(by)
+    spectra = [10 * np.log10(each[0, 20:30].mean(axis=0) + 1e-9) for each in (moved, fast)]
+    loud = spectra[1] > -12
+    assert loud.any()
+    assert np.abs(spectra[0] - spectra[1])[loud].max() < 5
+    assert 10 * np.log10(moved[0, 20:30].sum() / fast[0, 20:30].sum()) == pytest.approx(0, abs=1.5)
+
+
+def test_some_bands_are_hidden_from_what_learns(bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = batches.source(bank, None).stock
+    hidden = []
+    for seed in range(30):
+        monkeypatch.setattr(mix, "HIDING", 0.0)
+        whole = mix.draw(stock, 20, default_rng(seed)).seen
+        monkeypatch.setattr(mix, "HIDING", 1.0)
+        seen = mix.draw(stock, 20, default_rng(seed)).seen
+        changed = (whole != seen).any(axis=(0, 1))
+        assert not seen[:, :, changed].any()
+        hidden.append(int(changed.sum()))
+    assert 3 < np.mean(hidden) <= mix.HIDDEN * mix.MOST_HIDDEN / 2 + 2
+    assert max(hidden) <= mix.HIDDEN * mix.MOST_HIDDEN
 
 
 def test_recording_energies_is_like_recording_sounds() -> None:
@@ -339,6 +396,30 @@ def test_a_checkpoint_hears_as_the_network_does(bank: Path, few: None, tmp_path:
         wanted = network(torch.from_numpy(seen))
     for one, other in zip(said, wanted, strict=True):
         assert np.allclose(one, other.numpy(), atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize(("output", "told"), [("shares", "other shapes"), ("whole", "has to take 'seen'")])
+def test_a_graph_that_gives_something_else_is_refused(output: str, told: str, tmp_path: Path) -> None:
+    from onnx import helper, load_from_string
+
+    folder = registry.checkpoint("tag").path
+    graph = load_from_string((folder / "model.onnx").read_bytes())
+    for node in graph.graph.node:
+        node.output[:] = [f"{each} before" if each == output else each for each in node.output]
+        node.input[:] = [f"{each} before" if each == output else each for each in node.input]
+    if output == "shares":
+        graph.graph.node.append(helper.make_node("Identity", ["cells"], [output]))
+    else:
+        kept = [each for each in graph.graph.output if each.name != output]
+        del graph.graph.output[:]
+        graph.graph.output.extend(kept)
+    network = graph.SerializeToString()
+    (tmp_path / "model.onnx").write_bytes(network)
+    was = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    config = (folder / "config.toml").read_text().replace(was, hashlib.sha256(network).hexdigest())
+    (tmp_path / "config.toml").write_text(config)
+    with pytest.raises(InputError, match=told):
+        infer.load(tmp_path)
 
 
 def test_probabilities_are_fitted_to_how_often_they_are_right() -> None:

@@ -25,6 +25,7 @@ TRUNK = 224
 SPACE = 32
 SLICES = {"brightness": slice(0, 8), "attack": slice(8, 16), "roughness": slice(16, 24), "rest": slice(24, 32)}
 WHOLE = 64
+DROPPED = 0.2  # of the trunk's numbers, for a whole stretch, while it learns
 NEVER = -4.0  # logit: nearly every instrument is silent, start from there
 
 
@@ -77,6 +78,7 @@ class Tag(nn.Module):
         x = self.coarse(x)
         x = relu_(self.fold_norm(self.fold(x))).squeeze(3).transpose(1, 2)
         x = relu_(x + self.around(x.mean(dim=1, keepdim=True)))
+        x = x * functional.dropout(torch.ones_like(x[:, :1]), DROPPED) if self.training else x
         cells, once, shares, descriptors, spaces = self.spaces(x)
         family, family_once = self.families(x).chunk(2, dim=2)
         cells = torch.cat([cells, family], dim=2)

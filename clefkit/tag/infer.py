@@ -91,7 +91,28 @@ def load(path: Path) -> Model:
         numbers = [np.array(about["calibration"][name], dtype=float) for name in ("mean", "deviation")]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration") from error
-    return Model(graph.session(network, path.name), Calibration(*given), described, *numbers)
+    if any(each.shape != (len(described),) for each in numbers):
+        raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration")
+    session = graph.session(network, path.name)
+    _check(session, path.name, len(described))
+    return Model(session, Calibration(*given), described, *numbers)
+
+
+def _check(session: Any, name: str, described: int) -> None:
+    """Send two cells of silence through a graph. Raises InputError when it takes or gives what it ought not to."""
+    silence = np.zeros((1, hearing.CHANNELS, 2 * hearing.FRAMES, hearing.BANDS), np.float32)
+    try:
+        said = session.run(list(OUTPUTS), {"seen": silence})
+    except Exception as error:  # the errors of ONNX Runtime have no other base
+        raise InputError(
+            f"the model.onnx of {name} has to take 'seen' of shape {silence.shape} and give {', '.join(OUTPUTS)}"
+        ) from error
+    clip, cells, shares, descriptors, spaces, whole = (each.shape for each in said)
+    count, width = len(LEAVES), len(NAMES)
+    fits = (clip, cells, shares) == ((1, width), (1, 2, width), (1, 2, count)) and descriptors == (1, count, described)
+    if not (fits and spaces[:2] == (1, count) and len(spaces) == 3 and whole[:1] == (1,) and len(whole) == 2):
+        shapes = ", ".join(f"{one} {each.shape}" for one, each in zip(OUTPUTS, said, strict=True))
+        raise InputError(f"the model.onnx of {name} gives other shapes than a network for tags: {shapes}")
 
 
 def listen(blocks: Iterable[Array], model: Model) -> Heard:

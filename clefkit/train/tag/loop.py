@@ -232,6 +232,7 @@ def _learn(state: State, batch: Batch, rate: float, *, freeze: bool) -> dict[str
             part.eval()
     for optimiser in (state.within, state.rest):
         optimiser.param_groups[0]["lr"] = rate
+    torch.manual_seed(state.step)  # for what is dropped
     seen = torch.from_numpy(batch.seen).float().div_(255).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         heard = state.network.tag(seen)

@@ -31,16 +31,20 @@ SOFTEST_DB = 15.0
 MOVED = 0.4
 MOST_MOVED = 30  # cells
 OF_SOUNDS = 0.25  # of the mixtures
-COLOURED = 0.5  # of the units in the others, by an equaliser of their own
+COLOURED = 0.6  # of the units in the others, by an equaliser of their own
+MOVED_BANDS = 0.5  # of them as if they were played faster or slower
 WITH_CYMBALS = 0.5  # of the mixtures with drums
 HEARD_DB, UNHEARD_DB = -22.0, -38.0  # of a cell of the mixture
 ALIVE_DB = -30.0  # of the loudest cell of the unit itself
 CLIP_HEARD_DB, CLIP_UNHEARD_DB = -25.0, -40.0
+HIDING, HIDDEN, MOST_HIDDEN = 0.4, 2, 10  # of the mixtures, stretches, bands of each
 LEVEL = 0.1
 FAINTEST = 1e-5  # what is softer, of units that were moved out of sight, stays faint
 DRUMS, CYMBALS = LEAVES.index("drums"), LEAVES.index("cymbals")
 NOBODY = -2  # whose unit a mixture of several is
-MANY, FEW = ("voice ", "speech "), 6  # singers made up are another one each time: together they count as a few
+# Players made up are another one each time: those of a kind together count as a few.
+MANY = ("voice ", "speech ", "bowed ", "clarinet ", "cone ", "brass ", "flute ", "organ ", "accordion ")
+FEW = 6
 
 
 class Stock(NamedTuple):
@@ -142,7 +146,7 @@ def draw(found: Stock, cells: int, generator: Generator, timbre: tuple[int, int]
     clip, each_cell, shares = heard(rows, powers)
     alone = chosen[0] if len(chosen) == 1 else None
     return Mixture(
-        np.rint(hearing.seen(energies) * 255).astype(np.uint8),
+        _hidden(np.rint(hearing.seen(energies) * 255).astype(np.uint8), generator),
         clip,
         each_cell,
         shares,
@@ -150,6 +154,15 @@ def draw(found: Stock, cells: int, generator: Generator, timbre: tuple[int, int]
         hash_of(str(found.shards[alone[0]].by[alone[1]])) % 2**31 if alone else NOBODY,
         rows[0].leaf if alone else NOBODY,
     )
+
+
+def _hidden(seen: NDArray[np.uint8], generator: Generator) -> NDArray[np.uint8]:
+    """Without some bands, so that nothing is known by one place alone (SpecAugment, Park et al. 2019)."""
+    for _ in range(HIDDEN if generator.random() < HIDING else 0):
+        width = int(generator.integers(MOST_HIDDEN + 1))
+        first = int(generator.integers(hearing.BANDS - width + 1))
+        seen[:, :, first : first + width] = 0
+    return seen
 
 
 def arrange(found: Stock, chosen: Sequence[tuple[int, int]], cells: int, generator: Generator) -> Arranged:
@@ -171,7 +184,7 @@ def mix(found: Stock, arranged: Arranged) -> Made:
 
 
 def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Array, Array]:
-    """Units played together, as energies, some through an equaliser of their own: their sum, and powers, as `Made`."""
+    """Units played together, as energies, some coloured or moved up or down: their sum, and powers, as `Made`."""
     chosen, starts, gains, cells = arranged
     powers = _powers(found, chosen, starts, cells) * gains[:, None] ** 2
     total = np.zeros((hearing.CHANNELS, cells * FRAMES, hearing.BANDS), np.float32)
@@ -179,13 +192,19 @@ def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Ar
         coded = np.zeros(total.shape, np.uint8)
         _place(coded.swapaxes(0, 1), found.bands[shard][unit].swapaxes(0, 1), start * FRAMES)
         own = measured.ENERGY[coded] * gain**2
+        before = _loud(own)
+        if generator.random() < MOVED_BANDS:
+            own = own @ record.moved(float(generator.uniform(-1, 1)))
         if generator.random() < COLOURED:
-            colour = record.colour(generator)
-            loudness = own[0].reshape(cells, FRAMES, -1).sum(axis=1) * _loudness()
-            powers[number] *= (loudness @ colour) / np.maximum(loudness.sum(axis=1), 1e-20)
-            own *= colour
+            own = own * record.colour(generator)
+        powers[number] *= _loud(own) / np.maximum(before, 1e-20)
         total += own
     return total, powers
+
+
+def _loud(energies: Array) -> Array:
+    """(cells,): K-weighted power of energies."""
+    return np.asarray((energies[0] @ _loudness()).reshape(-1, FRAMES).sum(axis=1), np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
-"""Who plays what `tag` learns to name: presets of soundfonts, real single notes, drums, singers made up.
+"""Who plays what `tag` learns to name: presets of soundfonts, real single notes, drums, and players made up.
 
 `roles.toml` says which of them are which instrument. A role is played by one source at a time: presets that share
 recordings count as one (`clefkit.render.timbre.origins`), so that a violin that five fonts have isn't heard five times
-as often.
+as often. Some of those who play for training are kept on a few keys only (`thrift`); what is for validation is played
+by singers made up, but by no other made-up player.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ from clefkit.notes import Notes, Part, Performance, take
 from clefkit.render import sf2, synth, timbre
 from clefkit.render.timbre import Candidate
 from clefkit.tag.hearing import RATE
-from clefkit.train import arrange, players, sampler, voices
+from clefkit.train import arrange, organs, players, sampler, thrift, voices
 
 Array = NDArray[np.float32]
 
 TABLE = Path(__file__).with_name("roles.toml")
 RECORDED = 0.55  # how often real notes play a role that has some
-MADE_UP = 0.4
+MADE_UP = {"voice": 0.4}  # how often somebody made up plays a role, by their kind
+MADE_UP_OTHERS = 0.3
+CYLINDER_DB = -6.0  # made-up reeds with softer even harmonics are clarinets
+THRIFTY = 0.35  # of those that train: a few keys of them, looped
 SYNTHETIC, SYNTHETIC_OFTEN = "OPL", 0.3  # a font made by frequency modulation, which is like no real instrument
 LAYERED = 0.1  # of those on fonts: two presets at once
 TOGETHER_S = 0.03  # notes of a chord begin within this
@@ -43,6 +47,7 @@ class Role(NamedTuple):
     leaf: the name that is heard, None for other instruments; family: it belongs to, None where the leaf says it
     unknown: names that are neither right nor wrong; programs, words: which presets; samples: which real notes
     lowest, highest: MIDI pitches; chords: more than one note at a time; often: weight; kit: "drums", "cymbals", "hand"
+    made_up: a kind of `voices` or `organs`, "clarinet" or "cone" for either half of its reeds
     """
 
     name: str
@@ -106,7 +111,7 @@ def _role(row: dict[str, Any]) -> Role:
 
 def playable(role: Role, hall: Hall) -> bool:
     """Whether anybody is there to play a role."""
-    return bool(_presets(role, hall) or _recorded(role, hall) or role.made_up)
+    return bool(_presets(role, hall) or _recorded(role, hall) or _made_up(role, hall))
 
 
 def play(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator) -> Played | None:
@@ -114,12 +119,36 @@ def play(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator
 
     notes: in the role's range, for a kit on General MIDI's keys; length: samples
     """
-    recorded = _recorded(role, hall)
-    if role.made_up and generator.random() < (MADE_UP if recorded else 1.0):
-        player = voices.draw(generator, role.made_up)
-        _, sound = voices.play(notes, player, length, RATE, float(generator.normal(0, 0.1)), generator)
-        return Played(sound, f"{role.made_up} {generator.integers(2**31)}")
-    presets = _presets(role, hall)
+    others = bool(_presets(role, hall) or _recorded(role, hall))
+    if _made_up(role, hall) and generator.random() < (MADE_UP.get(role.made_up, MADE_UP_OTHERS) if others else 1.0):
+        return Played(_by_nobody(role.made_up, notes, length, generator), f"{role.made_up} {generator.integers(2**31)}")
+    if role.kit or hall.split != "train" or generator.random() >= THRIFTY:
+        return _by_somebody(role, notes, length, hall, generator)
+    keys = thrift.keys(notes, generator)
+    asked = thrift.audition(keys, generator)
+    heard = _by_somebody(role, asked, length, hall, generator)
+    sound = None if heard is None else thrift.play(heard.sound, keys, notes, length, RATE, generator)
+    return Played(sound, f"{heard.by} looped") if heard and sound is not None and sound.any() else None
+
+
+def _made_up(role: Role, hall: Hall) -> bool:
+    return bool(role.made_up) and (hall.split == "train" or role.made_up in MADE_UP)
+
+
+def _by_nobody(kind: str, notes: Notes, length: int, generator: Generator) -> Array:
+    """Somebody made up plays."""
+    if kind in organs.KINDS:
+        return organs.play(notes, organs.draw(generator, kind), length, RATE, generator)
+    of = "reed" if kind in ("clarinet", "cone") else kind
+    player = voices.draw(generator, of)
+    while of == "reed" and (player["even_db"] < CYLINDER_DB) != (kind == "clarinet"):
+        player = voices.draw(generator, of)
+    return voices.play(notes, player, length, RATE, float(generator.normal(0, 0.1)), generator)[1]
+
+
+def _by_somebody(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator) -> Played | None:
+    """A preset or a real instrument plays."""
+    presets, recorded = _presets(role, hall), _recorded(role, hall)
     if recorded and (not presets or generator.random() < RECORDED):
         instrument = recorded[int(generator.integers(len(recorded)))]
         played = _on_drums if role.kit else _on_notes

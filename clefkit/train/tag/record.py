@@ -27,6 +27,8 @@ NARROW = 0.15  # how often the bottom is missing, and the top: telephones, old r
 DRIVEN = 0.08
 CLEAN = 0.15
 TAIL_S = 1.5  # of silence after the sound, so that a room doesn't come round to its beginning
+MOST_MOVED = 3.0  # semitones
+STEPS = 12  # of the places in between, to each side
 GRID = np.linspace(-5.5, 3.6, 128)  # octaves from 1 kHz
 NOISE_S = 30.0
 
@@ -80,6 +82,20 @@ def in_bands(dry: Array, generator: Generator) -> Array:
 def colour(generator: Generator) -> Array:
     """(bands,): by how much an equaliser multiplies energies."""
     return np.square(np.interp(_band_octaves(), GRID, _curve(generator))).astype(np.float32)
+
+
+def moved(by: float) -> Array:
+    """(bands, bands): multiplies energies to move them, as a recording that runs faster or slower. by: -1 to 1"""
+    return _moving(round(by * STEPS))
+
+
+@lru_cache(maxsize=2 * STEPS + 1)
+def _moving(step: int) -> Array:
+    """Each band of the result has what was at its frequency before, between two bands if need be."""
+    centres = hearing.centres_hz()
+    places = np.interp(centres / 2 ** (MOST_MOVED * step / STEPS / 12), centres, np.arange(len(centres)))
+    before = np.arange(len(centres))[:, None]
+    return np.asarray(np.clip(1 - np.abs(places - before), 0, None), np.float32)
 
 
 def _reverberant(dry: Array, decays: NDArray[np.float64]) -> Array:
