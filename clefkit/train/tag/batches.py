@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 EXAMPLES = 24
 PAIRS = 3  # of them are two of one player each
 UNLABELLED = 1
-WHOLE = 0.25  # of the batches are as long as a unit; the others shorter
+WHOLE = 0.4  # of the batches are as long as a unit; the others shorter
 SHORTEST = 5  # cells
 LONGEST_S = 600.0  # of a recording that nobody labelled: what comes later isn't heard
 

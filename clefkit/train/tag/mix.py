@@ -33,6 +33,7 @@ MOST_MOVED = 30  # cells
 OF_SOUNDS = 0.25  # of the mixtures
 COLOURED = 0.6  # of the units in the others, by an equaliser of their own
 MOVED_BANDS = 0.5  # of them as if they were played faster or slower
+RINGING = 0.3  # of them: what stops dies away
 WITH_CYMBALS = 0.5  # of the mixtures with drums
 HEARD_DB, UNHEARD_DB = -22.0, -38.0  # of a cell of the mixture
 ALIVE_DB = -30.0  # of the loudest cell of the unit itself
@@ -184,7 +185,7 @@ def mix(found: Stock, arranged: Arranged) -> Made:
 
 
 def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Array, Array]:
-    """Units played together, as energies, some coloured or moved up or down: their sum, and powers, as `Made`."""
+    """Units played together, as energies, some coloured, moved, or ringing on: their sum, and powers, as `Made`."""
     chosen, starts, gains, cells = arranged
     powers = _powers(found, chosen, starts, cells) * gains[:, None] ** 2
     total = np.zeros((hearing.CHANNELS, cells * FRAMES, hearing.BANDS), np.float32)
@@ -195,11 +196,20 @@ def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Ar
         before = _loud(own)
         if generator.random() < MOVED_BANDS:
             own = own @ record.moved(float(generator.uniform(-1, 1)))
+        if generator.random() < RINGING:
+            own = record.ringing(own, float(np.exp(generator.uniform(*np.log(record.RINGS_DB_S)))))
         if generator.random() < COLOURED:
             own = own * record.colour(generator)
-        powers[number] *= _loud(own) / np.maximum(before, 1e-20)
+        powers[number] = _changed(powers[number], before, _loud(own))
         total += own
     return total, powers
+
+
+def _changed(power: Array, before: Array, after: Array) -> Array:
+    """(cells,): powers of a unit whose energies were changed; where it was silent, as much as those are in the rest."""
+    sounding = before > 1e-3 * before.max()
+    scale = float(power.sum() / max(float(before.sum()), 1e-20))
+    return np.asarray(after * np.where(sounding, power / np.maximum(before, 1e-20), scale), np.float32)
 
 
 def _loud(energies: Array) -> Array:

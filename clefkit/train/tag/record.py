@@ -29,6 +29,7 @@ CLEAN = 0.15
 TAIL_S = 1.5  # of silence after the sound, so that a room doesn't come round to its beginning
 MOST_MOVED = 3.0  # semitones
 STEPS = 12  # of the places in between, to each side
+RINGS_DB_S = (40.0, 300.0)  # how fast what rings dies away
 GRID = np.linspace(-5.5, 3.6, 128)  # octaves from 1 kHz
 NOISE_S = 30.0
 
@@ -82,6 +83,15 @@ def in_bands(dry: Array, generator: Generator) -> Array:
 def colour(generator: Generator) -> Array:
     """(bands,): by how much an equaliser multiplies energies."""
     return np.square(np.interp(_band_octaves(), GRID, _curve(generator))).astype(np.float32)
+
+
+def ringing(energies: Array, fades_db_s: float) -> Array:
+    """Energies that fall no faster than that: keys that are let go slowly, strings that nobody damps."""
+    keeps = np.float32(10 ** (-fades_db_s * HOP / RATE / 10))
+    result = energies.copy()
+    for frame in range(1, result.shape[1]):
+        np.maximum(result[:, frame], keeps * result[:, frame - 1], out=result[:, frame])
+    return result
 
 
 def moved(by: float) -> Array:
