@@ -21,8 +21,11 @@ def tag(
         str, typer.Option(metavar="NAME|PATH", help="A checkpoint: its name, or its folder (with a slash).")
     ] = "tag",
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="From which probability on one is called present.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="P", help="From which probability on one is called present [the checkpoint's]."
+        ),
+    ] = None,
     top: Annotated[
         int | None, typer.Option(min=1, metavar="K", help="The K likeliest instruments of each file.")
     ] = None,
@@ -50,7 +53,7 @@ def tag(
     Examples:
       clefkit tag song.wav
       clefkit tag album/*.flac --json > album.jsonl
-      clefkit tag take.wav --top 3 --threshold .3
+      clefkit tag take.wav --top 3 --threshold .5
       find . -name '*.wav' | clefkit tag --plot pictures
     """
     from clefkit import registry

@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-THRESHOLD = 0.5
-
 
 def listen(
-    samples: NDArray[np.float32], rate: int, model: str = "tag", threshold: float = THRESHOLD, top: int | None = None
+    samples: NDArray[np.float32], rate: int, model: str = "tag", threshold: float | None = None, top: int | None = None
 ) -> dict[str, Any]:
     """What is heard in a sound.
 
     samples: (channels, samples), float32, -1 to 1; rate: Hz
     model: a checkpoint by name, or the path of a folder with one
-    threshold: of probabilities, which are calibrated, from which on an instrument is called present
+    threshold: of probabilities, which are calibrated, from which on an instrument is called present; None for that
+        of the checkpoint, at which it finds segments best
     top: so many instruments at most, likeliest first; None for all
     returns: plain data, as a line of `clefkit tag --json`
     raises: UsageError when there is no such checkpoint
@@ -48,7 +47,7 @@ def listen(
 
 
 def measure(
-    source: Source, *, checkpoint: Asset, threshold: float = THRESHOLD, top: int | None = None, plot: bool = False
+    source: Source, *, checkpoint: Asset, threshold: float | None = None, top: int | None = None, plot: bool = False
 ) -> dict[str, Any]:
     """What is found out about one file, as plain data: what `findings.finding` says.
 
@@ -66,7 +65,7 @@ def measure(
 
 
 def _found(
-    path: Path, blocks: Iterable[NDArray[np.float32]], checkpoint: Path, threshold: float, top: int | None
+    path: Path, blocks: Iterable[NDArray[np.float32]], checkpoint: Path, threshold: float | None, top: int | None
 ) -> dict[str, Any]:
     from clefkit.tag import descriptors, findings, infer
 
@@ -79,4 +78,5 @@ def _found(
             yield block
 
     heard = infer.listen(described(), model)
-    return findings.finding(path, heard, model, describer.result(), threshold, top)
+    chosen = model.threshold if threshold is None else threshold
+    return findings.finding(path, heard, model, describer.result(), chosen, top)

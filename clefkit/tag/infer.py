@@ -41,13 +41,18 @@ class Calibration(NamedTuple):
 
 
 class Model(NamedTuple):
-    """session: an onnxruntime.InferenceSession; described: names of descriptors; mean, deviation: of them"""
+    """A checkpoint at work.
+
+    session: an onnxruntime.InferenceSession; described: names of descriptors; mean, deviation: of them
+    threshold: of probabilities, from which on an instrument is called present
+    """
 
     session: Any
     calibration: Calibration
     described: tuple[str, ...]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
+    threshold: float = 0.5
 
 
 class Heard(NamedTuple):
@@ -88,14 +93,15 @@ def load(path: Path) -> Model:
         shape = (len(NAMES),)
         given = [np.array(about["calibration"][name], dtype=float).reshape(shape) for name in Calibration._fields]
         described = tuple(about["descriptors"])
-        numbers = [np.array(about["calibration"][name], dtype=float) for name in ("mean", "deviation")]
+        mean, deviation = (np.array(about["calibration"][name], dtype=float) for name in ("mean", "deviation"))
+        threshold = float(about.get("threshold", 0.5))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration") from error
-    if any(each.shape != (len(described),) for each in numbers):
+    if (mean.shape, deviation.shape) != ((len(described),), (len(described),)):
         raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration")
     session = graph.session(network, path.name)
     _check(session, path.name, len(described))
-    return Model(session, Calibration(*given), described, *numbers)
+    return Model(session, Calibration(*given), described, mean, deviation, threshold)
 
 
 def _check(session: Any, name: str, described: int) -> None:

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.notes import Notes, Part
-from clefkit.tag import THRESHOLD, hearing
+from clefkit.tag import hearing
 from clefkit.tag.infer import Heard
 from clefkit.tag.vocabulary import LEAVES
 
 Floats = NDArray[np.float64]
+
+THERE = 0.5  # the probability from which on a track may have an instrument's name: a wrong one is worse than none
 
 # The program of General MIDI for each name; of several the last one whose pitch the part's median reaches.
 PROGRAMS: dict[str, tuple[tuple[int, int], ...]] = {
@@ -58,7 +60,7 @@ def named(notes: Notes, heard: Heard, apart: bool) -> Notes:
 
     apart: whether parts are instruments; if not, the one part gets a name when only one instrument is there
     """
-    there = [leaf for leaf in PITCHED if heard.clip[leaf] >= THRESHOLD]
+    there = [leaf for leaf in PITCHED if heard.clip[leaf] >= THERE]
     if not there or not len(notes) or not (apart or len(there) == 1):
         return notes
     plays = _plays(notes, len(heard.cells))

@@ -18,7 +18,7 @@ from clefkit import audio, record
 from clefkit.errors import InputError
 from clefkit.record import Source
 from clefkit.registry import Asset
-from clefkit.tag import THRESHOLD, decide, hearing, infer
+from clefkit.tag import decide, hearing, infer
 from clefkit.tag.similar import index as index_file
 from clefkit.tag.similar.index import SPACE, WHOLE, Array, Entry, Index
 from clefkit.tag.vocabulary import LEAVES
@@ -62,9 +62,10 @@ def name(path: Path, index: Path) -> str:
 
 def heard(source: Source, checkpoint: Asset) -> Entry:
     """Listen to a file. Raises InputError when it is no sound that `audio.blocks` can read."""
-    sound = infer.listen(audio.blocks(source.path, hearing.RATE), infer.load(checkpoint.path))
+    model = infer.load(checkpoint.path)
+    sound = infer.listen(audio.blocks(source.path, hearing.RATE), model)
     gains = decide.likely_gains(sound)
-    present = [] if sound.silent else [row for row in range(len(LEAVES)) if sound.clip[row] >= THRESHOLD]
+    present = [] if sound.silent else [row for row in range(len(LEAVES)) if sound.clip[row] >= model.threshold]
     present.sort(key=lambda row: -gains[LEAVES[row]])
     return Entry(
         source.path.name,

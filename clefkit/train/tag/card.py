@@ -93,7 +93,10 @@ def _data(plan: Plan) -> str:
 
         return f"{plan.data.name}, a folder of the layout {layouts.layout(plan.data)}"
     fonts = ", ".join(font.stem for font in plan.fonts)
-    return f"{SCORES}, played by {fonts} ({LICENCES}), recorded single notes and made-up singers"
+    return (
+        f"{SCORES}, played by {fonts} ({LICENCES}), recorded single notes, and players made up: singers, strings, "
+        "winds, brass, organs, accordions"
+    )
 
 
 def _command(made: Made) -> str:

@@ -39,6 +39,7 @@ LEAST_UNITS = 20
 FONTS = ("FluidR3", "MuseScore", "OPL", "GeneralUser")
 SETS = (("heldout", "heldout-validation-???.npy", ""), ("real", "validation-???.npy", "real"))
 HELD = 0.02  # how strongly biases are held near their mean
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)  # that are tried
 BINS = 15  # of the expected calibration error
 
 
@@ -96,7 +97,8 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
               for name, stock in stocks.items() for alone in (True, False)}  # fmt: skip
     model = plain(onnx)
     how = calibrated(model, [trial for each in trials.values() for trial in each])
-    figures = _figures(model._replace(calibration=how), trials)
+    model = _decided(model._replace(calibration=how), trials)
+    figures = _figures(model, trials)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(onnx)
     weights = save({name: export.half(tensor) for name, tensor in network.state_dict().items()})
@@ -109,6 +111,7 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
         "parameters": export.parameters(network),
         "leaves": list(LEAVES),
         "descriptors": list(DESCRIBED),
+        "threshold": model.threshold,
     }
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
     lines += ["", "[calibration]"]
@@ -143,10 +146,18 @@ def _figures(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> dict[
         what = f"{name}_{'solo' if alone else 'mix'}"
         if alone:
             found |= {f"{what}_{key}": value for key, value in judge.solo(each, said).items()}
-        found |= {f"{what}_{key}": value for key, value in judge.together(each, said).items()}
+        found |= {f"{what}_{key}": value for key, value in judge.together(each, said, model.threshold).items()}
         count = len(LEAVES)
         found[f"{what}_calibration_error"] = round(calibration_error(clip[:, :count], truth[:, :count]), 4)
     return found
+
+
+def _decided(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> Model:
+    """With the threshold at which segments of mixtures are found best, on average over the sets."""
+    sets = [(given, judge.heard(model, given)) for (_, alone), given in trials.items() if not alone]
+    best = [np.mean([judge.together(*each, threshold).get("segment_based_f1", 0.0) for each in sets])
+            for threshold in THRESHOLDS]  # fmt: skip
+    return model._replace(threshold=THRESHOLDS[int(np.argmax(best))])
 
 
 def _fitted(logits: Floats, truth: NDArray[np.int8]) -> tuple[Floats, Floats]:

@@ -72,7 +72,7 @@ def solo(given: Sequence[Trial], said: Sequence[Heard]) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in right.items()}
 
 
-def together(given: Sequence[Trial], said: Sequence[Heard], threshold: float = 0.5) -> dict[str, float]:
+def together(given: Sequence[Trial], said: Sequence[Heard], threshold: float) -> dict[str, float]:
     """The measures of `clefkit score --as tags`."""
     clips = [found(trial.truth["file"], each, threshold) for trial, each in zip(given, said, strict=True)]
     measured = tags.compare([trial.truth for trial in given], clips)
