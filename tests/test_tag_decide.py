@@ -76,16 +76,22 @@ def test_cymbals_are_a_part_of_the_drums() -> None:
     assert gains["cymbals"] == pytest.approx(-6.02, abs=0.01)
 
 
-def test_who_is_not_sure_to_be_there_is_as_loud_as_everybody() -> None:
+def test_likely_gains_weigh_what_is_said_and_equal_shares() -> None:
     energies = np.zeros((40, len(LEAVES)), np.float32)
     energies[:, LEAVES.index("piano")], energies[:, LEAVES.index("flute")] = 8e-4, 1e-5
     clip = np.full(len(NAMES), 1e-9)
-    clip[NAMES.index("piano")] = 1.0
-    for sure, flute_db in ((1.0, -20.0), (1e-9, 0.0), (0.25, -10.5)):
-        clip[NAMES.index("flute")] = sure
-        gains = decide.likely_gains(heard(energies=energies, clip=clip))
-        assert gains["piano"] == pytest.approx(-0.97, abs=0.01)
+    clip[[NAMES.index("piano"), NAMES.index("flute")]] = 1.0
+    sound = heard(energies=energies, clip=clip)
+    for weights, piano_db, flute_db in (
+        ((0.0, 1.0, 0.0), -0.87, -15.2),  # nobody who is there has less than a fiftieth
+        ((0.0, 0.0, 1.0), -3.01, -3.01),
+        ((-1.0, 0.5, 0.5), -2.94, -10.1),
+    ):
+        gains = decide.likely_gains(sound, np.array(weights))
+        assert gains["piano"] == pytest.approx(piano_db, abs=0.1)
         assert gains["flute"] == pytest.approx(flute_db, abs=0.1)
+    silence = heard(energies=0 * energies, clip=0 * clip)._replace(powers=np.zeros(40, np.float32))
+    assert set(decide.likely_gains(silence, np.array([0.0, 1.0, 0.0])).values()) == {-np.inf}
 
 
 def test_segments_begin_above_the_threshold_and_end_below_a_lower_one() -> None:

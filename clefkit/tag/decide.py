@@ -20,6 +20,7 @@ from clefkit.tag.vocabulary import FAMILIES, LEAVES
 BLOCK = 4  # cells
 FALLS = 0.6  # of the threshold
 SHORTEST, GAP = 2, 3  # cells: shorter segments are none, shorter gaps are closed
+FAINT = 0.02  # of the energy: an instrument that is there has more
 PARTS = {"drums": ("drums", "cymbals")}  # cymbals are heard by themselves, too
 
 
@@ -53,16 +54,27 @@ def gains(energies: NDArray[np.float32], powers: NDArray[np.float32]) -> dict[st
     return found
 
 
-def likely_gains(heard: Heard) -> dict[str, float]:
-    """LU of each instrument relative to the whole, what the network says of them as sure as it is that they are there.
+def likely_gains(heard: Heard, weights: NDArray[np.float64]) -> dict[str, float]:
+    """LU of each instrument relative to the whole, as it is likeliest given what the network says.
 
-    An instrument that it hardly hears it takes for too soft: what isn't sure is as loud as everybody, were all equal.
+    weights: (3,), of `reckoned`, as fitted on validation (the checkpoint's calibration)
+    returns: -inf for all of silence
     """
-    there = heard.clip[: len(LEAVES)]
-    equal = -10 * np.log10(max(1.0, float(there.sum())))
-    sure = np.sqrt(there)
-    said = gains(heard.energies, heard.powers)
-    return {name: float(sure[index] * said[name] + (1 - sure[index]) * equal) for index, name in enumerate(LEAVES)}
+    if not np.isfinite(loudness(heard.powers)):
+        return dict.fromkeys(LEAVES, -np.inf)
+    return dict(zip(LEAVES, (reckoned(heard) @ weights).tolist(), strict=True))
+
+
+def reckoned(heard: Heard) -> NDArray[np.float64]:
+    """What the likely gain of each instrument is reckoned from.
+
+    returns: (LEAVES, 3): 1; what the network says, at least FAINT; and what it would be if all who are there were
+        equally loud. What is hardly heard is taken for too soft, so neither alone is the likeliest.
+    """
+    equal = -10 * np.log10(max(1.0, float(heard.clip[: len(LEAVES)].sum())))
+    said = np.array(list(gains(heard.energies, heard.powers).values()))
+    softened = 10 * np.log10(10 ** (said / 10) + FAINT)
+    return np.stack([np.ones(len(LEAVES)), softened, np.full(len(LEAVES), equal)], axis=1)
 
 
 def families(heard: Heard) -> dict[str, float]:

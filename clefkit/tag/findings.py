@@ -41,7 +41,7 @@ def finding(
     whole: descriptors of all of it; threshold: of what is called present; top: so many instruments at most
     """
     names = dict(zip(LEAVES, heard.clip[: len(LEAVES)].tolist(), strict=True))
-    gains = decide.likely_gains(heard)
+    gains = decide.likely_gains(heard, model.calibration.gain)
     order = sorted(range(len(LEAVES)), key=lambda index: -heard.clip[index])
     instruments = [_instrument(index, heard, model, gains, threshold) for index in order[:top]]
     present = [each for each in instruments if each["present"]]

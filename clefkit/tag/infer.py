@@ -32,12 +32,16 @@ OUTPUTS = ("clip", "cells", "shares", "descriptors", "spaces", "whole")
 
 
 class Calibration(NamedTuple):
-    """What turns logits into probabilities: scale * logit + bias, (NAMES,) each."""
+    """What makes probabilities and gains of what the network says.
+
+    scales, biases: (NAMES,), of logits; gain: (3,), see `decide.likely_gains`
+    """
 
     clip_scale: NDArray[np.float64]
     clip_bias: NDArray[np.float64]
     cell_scale: NDArray[np.float64]
     cell_bias: NDArray[np.float64]
+    gain: NDArray[np.float64]
 
 
 class Model(NamedTuple):
@@ -90,8 +94,8 @@ def load(path: Path) -> Model:
     try:
         if tuple(about["leaves"]) != LEAVES:
             raise InputError(f"model {path.name} has other names than this version of clefkit")
-        shape = (len(NAMES),)
-        given = [np.array(about["calibration"][name], dtype=float).reshape(shape) for name in Calibration._fields]
+        shapes = dict.fromkeys(Calibration._fields, (len(NAMES),)) | {"gain": (3,)}
+        given = [np.array(about["calibration"][name], float).reshape(shape) for name, shape in shapes.items()]
         described = tuple(about["descriptors"])
         mean, deviation = (np.array(about["calibration"][name], dtype=float) for name in ("mean", "deviation"))
         threshold = float(about.get("threshold", 0.5))

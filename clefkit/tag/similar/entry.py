@@ -64,7 +64,7 @@ def heard(source: Source, checkpoint: Asset) -> Entry:
     """Listen to a file. Raises InputError when it is no sound that `audio.blocks` can read."""
     model = infer.load(checkpoint.path)
     sound = infer.listen(audio.blocks(source.path, hearing.RATE), model)
-    gains = decide.likely_gains(sound)
+    gains = decide.likely_gains(sound, model.calibration.gain)
     present = [] if sound.silent else [row for row in range(len(LEAVES)) if sound.clip[row] >= model.threshold]
     present.sort(key=lambda row: -gains[LEAVES[row]])
     return Entry(

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 
 from clefkit import graph
 from clefkit.nets.tag import Tag
-from clefkit.tag import hearing
+from clefkit.tag import decide, hearing
 from clefkit.tag.hearing import BANDS, CHANNELS, FRAMES
 from clefkit.tag.infer import NAMES, OUTPUTS, Calibration, Model
 from clefkit.tag.vocabulary import DESCRIBED, LEAVES
@@ -73,7 +73,13 @@ def plain(network: bytes) -> Model:
     ones, zeros = np.ones(len(NAMES)), np.zeros(len(NAMES))
     width = len(DESCRIBED)
     session = graph.session(network, "tag")
-    return Model(session, Calibration(ones, zeros, ones, zeros), tuple(DESCRIBED), np.zeros(width), np.ones(width))
+    return Model(
+        session,
+        Calibration(ones, zeros, ones, zeros, np.array([0.0, 1.0, 0.0])),
+        tuple(DESCRIBED),
+        np.zeros(width),
+        np.ones(width),
+    )
 
 
 def calibrated(model: Model, trials: Sequence[Trial]) -> Calibration:
@@ -82,7 +88,23 @@ def calibrated(model: Model, trials: Sequence[Trial]) -> Calibration:
     clip = _fitted(_logit(np.array([each.clip for each in said])), np.array([trial.clip for trial in trials]))
     cells = np.concatenate([each.cells.astype(float) for each in said])
     truth = np.concatenate([trial.cells for trial in trials])
-    return Calibration(*clip, *_fitted(_logit(cells), truth))
+    how = Calibration(*clip, *_fitted(_logit(cells), truth), model.calibration.gain)
+    return how._replace(gain=_weighed(model._replace(calibration=how), trials))
+
+
+def _weighed(model: Model, trials: Sequence[Trial]) -> Floats:
+    """What the likely gains of mixtures are made of: the least mean error in decibels."""
+    together = [trial for trial in trials if len(trial.truth["gains_db"]) > 1]
+    rows, wanted = [], []
+    for trial, said in zip(together, judge.heard(model, together), strict=True):
+        told = decide.reckoned(said)
+        for name, gain in trial.truth["gains_db"].items():
+            rows.append(told[LEAVES.index(name)])
+            wanted.append(gain)
+    if not rows:
+        return model.calibration.gain
+    given, true = np.array(rows), np.array(wanted)
+    return np.asarray(least_squares(lambda each: given @ each - true, [0.0, 0.6, 0.2], loss="soft_l1", f_scale=0.3).x)
 
 
 def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str, Any], bank: Path) -> dict[str, float]:
@@ -146,7 +168,7 @@ def _figures(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> dict[
         what = f"{name}_{'solo' if alone else 'mix'}"
         if alone:
             found |= {f"{what}_{key}": value for key, value in judge.solo(each, said).items()}
-        found |= {f"{what}_{key}": value for key, value in judge.together(each, said, model.threshold).items()}
+        found |= {f"{what}_{key}": value for key, value in judge.together(each, said, model).items()}
         count = len(LEAVES)
         found[f"{what}_calibration_error"] = round(calibration_error(clip[:, :count], truth[:, :count]), 4)
     return found
@@ -155,9 +177,9 @@ def _figures(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> dict[
 def _decided(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> Model:
     """With the threshold at which segments of mixtures are found best, on average over the sets."""
     sets = [(given, judge.heard(model, given)) for (_, alone), given in trials.items() if not alone]
-    best = [np.mean([judge.together(*each, threshold).get("segment_based_f1", 0.0) for each in sets])
-            for threshold in THRESHOLDS]  # fmt: skip
-    return model._replace(threshold=THRESHOLDS[int(np.argmax(best))])
+    tried = [model._replace(threshold=threshold) for threshold in THRESHOLDS]
+    found = [np.mean([judge.together(*each, one).get("segment_based_f1", 0.0) for each in sets]) for one in tried]
+    return tried[int(np.argmax(found))]
 
 
 def _fitted(logits: Floats, truth: NDArray[np.int8]) -> tuple[Floats, Floats]:

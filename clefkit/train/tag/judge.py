@@ -72,24 +72,24 @@ def solo(given: Sequence[Trial], said: Sequence[Heard]) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in right.items()}
 
 
-def together(given: Sequence[Trial], said: Sequence[Heard], threshold: float) -> dict[str, float]:
+def together(given: Sequence[Trial], said: Sequence[Heard], model: Model) -> dict[str, float]:
     """The measures of `clefkit score --as tags`."""
-    clips = [found(trial.truth["file"], each, threshold) for trial, each in zip(given, said, strict=True)]
+    clips = [found(trial.truth["file"], each, model) for trial, each in zip(given, said, strict=True)]
     measured = tags.compare([trial.truth for trial in given], clips)
     names = [measure.name for measure in tags.MEASURES]
     return {name: round(float(measured[name]), 4) for name in names if measured.get(name) is not None}
 
 
-def found(file: str, said: Heard, threshold: float) -> dict[str, Any]:
+def found(file: str, said: Heard, model: Model) -> dict[str, Any]:
     """A clip of findings."""
     names = range(len(LEAVES))
-    present = [name for name in names if said.clip[name] >= threshold]
+    present = [name for name in names if said.clip[name] >= model.threshold]
     segments = [
         {"tag": LEAVES[name], "onset": each.start_s, "offset": each.end_s}
         for name in present
-        for each in decide.segments(said.cells[:, name], threshold, said.seconds)
+        for each in decide.segments(said.cells[:, name], model.threshold, said.seconds)
     ]
-    gains = {name: max(gain, -100.0) for name, gain in decide.likely_gains(said).items()}
+    gains = {name: max(gain, -100.0) for name, gain in decide.likely_gains(said, model.calibration.gain).items()}
     return {"file": file, "tags": dict(zip(LEAVES, said.clip.tolist(), strict=False)), "segments": segments,
             "gains_db": gains}  # fmt: skip
 
