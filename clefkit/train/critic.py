@@ -245,11 +245,7 @@ def _start(task: Task, work: Path, seed: int) -> State:
     torch.manual_seed(seed)
     network = task.make()
     average = copy.deepcopy(network).eval()
-    inner = list(_within(network))
-    known = {id(each) for each in inner}
-    within = torch.optim.Muon(inner, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
-    rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
-    state = State(network, average, within, rest, 0)
+    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
     last = work / "state.pt"
     return state._replace(step=kept.restore(last, state)) if last.is_file() else state
 

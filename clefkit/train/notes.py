@@ -159,13 +159,8 @@ def _start(work: Path, size: Size, seed: int, falls: int) -> State:
     torch.manual_seed(seed)
     network = Notes(size).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
-    inner = _within(network)
-    matrices = [nn.Parameter(kept.matrix(weight.detach())) for weight in inner]
-    within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
-    known = {id(weight) for weight in inner}
-    rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
     last, stable = work / "state.pt", work / "stable.pt"
     if stable.is_file() and int(torch.load(stable, weights_only=True)["step"]) < falls:
         stable.replace(last)  # and no longer there: what comes next has not fallen yet
-    state = State(network, average, within, rest, 0)
+    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
     return state._replace(step=kept.restore(last, state)) if last.is_file() else state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ def follow(average: nn.Module, network: nn.Module, keep: float) -> None:
                 kept.lerp_(new, 1 - keep)
             else:
                 kept.copy_(new)
+
+
+def optimisers(
+    network: nn.Module, inner: Iterable[Tensor], rate: float, decay: float
+) -> tuple[torch.optim.Muon, torch.optim.AdamW]:
+    """Muon for the inner weights (Jordan et al. 2024), AdamW for the rest.
+
+    Weights of convolutions are matrices for Muon, of the same memory: their gradients have to be given to them.
+    """
+    inner = list(inner)
+    matrices = [each if each.ndim == 2 else nn.Parameter(matrix(each.detach())) for each in inner]
+    within = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    known = {id(each) for each in inner}
+    others = [each for each in network.parameters() if id(each) not in known]
+    return within, torch.optim.AdamW(others, rate, weight_decay=decay)
 
 
 def matrix(weight: Tensor) -> Tensor:

@@ -318,11 +318,6 @@ def _start(work: Path, seed: int) -> State:
     torch.manual_seed(seed)
     network = Learner().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval()
-    inner = _within(network)
-    matrices = [nn.Parameter(kept.matrix(weight.detach())) for weight in inner]
-    within = torch.optim.Muon(matrices, RATE, weight_decay=DECAY, adjust_lr_fn="match_rms_adamw")
-    known = {id(weight) for weight in inner}
-    rest = torch.optim.AdamW([each for each in network.parameters() if id(each) not in known], RATE, weight_decay=DECAY)
-    state = State(network, average, within, rest, 0)
+    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
     last = work / "state.pt"
     return state._replace(step=kept.restore(last, state)) if last.is_file() else state
