@@ -43,6 +43,14 @@ from clefkit.train.tag.judge import Trial
 
 LONG_S = 600
 SEED = 1
+# A small process starts the program, since what a child is said to need at most begins with the size of who starts it.
+MEASURED = """
+import json, resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+json.dump([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024], open(sys.argv[1], "w"))
+sys.exit(status)
+"""
 
 
 def trials(data: Path, work: Path, split: str, count: int) -> dict[str, list[Trial]]:
@@ -60,15 +68,11 @@ def trials(data: Path, work: Path, split: str, count: int) -> dict[str, list[Tri
 
 def clefkit(*arguments: str) -> tuple[str, float, float]:
     """What the program prints, its CPU seconds, and its peak memory in MB."""
-    command = [sys.executable, "-m", "clefkit", *arguments]
-    with tempfile.TemporaryFile("w+") as out:
-        process = subprocess.Popen(command, stdout=out)
-        _, status, used = os.wait4(process.pid, 0)  # of this child alone, not of all so far
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-        out.seek(0)
-        return out.read(), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    with tempfile.NamedTemporaryFile("r") as used:
+        command = [sys.executable, "-c", MEASURED, used.name, sys.executable, "-m", "clefkit", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        cpu_s, peak_mb = json.load(used)
+    return done.stdout, cpu_s, peak_mb
 
 
 def written(given: Sequence[Trial], folder: Path) -> list[str]:
