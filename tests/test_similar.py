@@ -99,7 +99,7 @@ def checkpoint(folder: Path, seed: int = 0) -> Path:
     (folder / "model.onnx").write_bytes(onnx)
     ones, zeros = [1.0] * len(infer.NAMES), [0.0] * len(infer.NAMES)
     calibration = {"clip_scale": ones, "clip_bias": zeros, "cell_scale": ones, "cell_bias": zeros}
-    calibration |= {"mean": [0.0] * len(DESCRIBED), "deviation": [1.0] * len(DESCRIBED)}
+    calibration |= {"gain": [0.0, 1.0, 0.0], "mean": [0.0] * len(DESCRIBED), "deviation": [1.0] * len(DESCRIBED)}
     lines = ['net = "tag"', f'sha256 = "{hashlib.sha256(onnx).hexdigest()}"', f"leaves = {list(LEAVES)}"]
     lines += [f"descriptors = {list(DESCRIBED)}", "[calibration]"]
     lines += [f"{name} = {values}" for name, values in calibration.items()]
