@@ -21,9 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import watched
 from scipy.stats import rankdata
 
 from clefkit.notes import Notes
@@ -43,14 +42,6 @@ from clefkit.train.tag.judge import Trial
 
 LONG_S = 600
 SEED = 1
-# A small process starts the program, since what a child is said to need at most begins with the size of who starts it.
-MEASURED = """
-import json, resource, subprocess, sys
-status = subprocess.run(sys.argv[2:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-json.dump([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024], open(sys.argv[1], "w"))
-sys.exit(status)
-"""
 
 
 def trials(data: Path, work: Path, split: str, count: int) -> dict[str, list[Trial]]:
@@ -66,13 +57,9 @@ def trials(data: Path, work: Path, split: str, count: int) -> dict[str, list[Tri
     return {kind: list(judge.trials(stock, count, SEED, alone=kind == "solo")) for kind in ("solo", "mix")}
 
 
-def clefkit(*arguments: str) -> tuple[str, float, float]:
-    """What the program prints, its CPU seconds, and its peak memory in MB."""
-    with tempfile.NamedTemporaryFile("r") as used:
-        command = [sys.executable, "-c", MEASURED, used.name, sys.executable, "-m", "clefkit", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        cpu_s, peak_mb = json.load(used)
-    return done.stdout, cpu_s, peak_mb
+def clefkit(*arguments: str) -> watched.Used:
+    """The program, as anybody would run it."""
+    return watched.run([sys.executable, "-m", "clefkit", *arguments])
 
 
 def written(given: Sequence[Trial], folder: Path) -> list[str]:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import watched
 
 from clefkit import audio, notes, score
 from clefkit.audio import Audio
@@ -57,15 +58,6 @@ with open(sys.argv[1], "w") as out:
             midi.write(sys.argv[1] + ".mid")
         rows = [[float(start), float(end), int(pitch), float(loud)] for start, end, pitch, loud, _ in events]
         print(json.dumps(rows), file=out)
-"""
-
-# in a small process of its own: what a child uses is counted from the size of its parent on
-WATCH = """
-import json, resource, subprocess, sys
-subprocess.run(json.loads(sys.argv[1]), input=sys.argv[2].encode(), check=True, stdout=subprocess.DEVNULL,
-               stderr=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 
 Row = dict[str, Any]
@@ -174,8 +166,8 @@ def cost(system: System, folder: Path, files: Sequence[Row]) -> Iterator[Row]:
         for seconds in LENGTHS_S:
             path = Path(name) / f"{seconds}.wav"
             audio.write(path, Audio(_medley(music, seconds), RATE))
-            cpu_s, peak_kb = min(_watched(system, path) for _ in range(3 if seconds < 60 else 1))
-            yield {"seconds": seconds, "cpu_s": cpu_s, "cpu_s_per_s": cpu_s / seconds, "peak_mb": peak_kb / 1024}
+            cpu_s, peak_mb = min(_watched(system, path) for _ in range(3 if seconds < 60 else 1))
+            yield {"seconds": seconds, "cpu_s": cpu_s, "cpu_s_per_s": cpu_s / seconds, "peak_mb": peak_mb}
 
 
 def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
@@ -191,14 +183,12 @@ def _medley(paths: Sequence[Path], seconds: int) -> audio.Samples:
 
 
 def _watched(system: System, path: Path) -> tuple[float, float]:
-    """CPU seconds and peak kilobytes, with nothing left of a run before."""
+    """CPU seconds and peak megabytes, with nothing left of a run before."""
     alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")}
     with tempfile.TemporaryDirectory(prefix="clefkit-") as out:
         command, told = system.command(path, Path(out))
-        watch = [sys.executable, "-c", WATCH, json.dumps(command), told]
-        printed = subprocess.run(watch, check=True, capture_output=True, text=True, env=alone).stdout
-    cpu_s, peak_kb = map(float, printed.split())
-    return cpu_s, peak_kb
+        used = watched.run(command, told, alone)
+    return used.cpu_s, used.peak_mb
 
 
 def report(name: str, files: Sequence[Row], told: Sequence[Row]) -> None:

@@ -101,7 +101,7 @@ def checkpoint(folder: Path, seed: int = 0) -> Path:
     calibration = {"clip_scale": ones, "clip_bias": zeros, "cell_scale": ones, "cell_bias": zeros}
     calibration |= {"gain": [0.0, 1.0, 0.0], "mean": [0.0] * len(DESCRIBED), "deviation": [1.0] * len(DESCRIBED)}
     lines = ['net = "tag"', f'sha256 = "{hashlib.sha256(onnx).hexdigest()}"', f"leaves = {list(LEAVES)}"]
-    lines += [f"descriptors = {list(DESCRIBED)}", "[calibration]"]
+    lines += [f"descriptors = {list(DESCRIBED)}", "threshold = 0.5", "[calibration]"]
     lines += [f"{name} = {values}" for name, values in calibration.items()]
     (folder / "config.toml").write_text("\n".join(lines) + "\n")
     return folder

@@ -56,7 +56,7 @@ class Model(NamedTuple):
     described: tuple[str, ...]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
-    threshold: float = 0.5
+    threshold: float
 
 
 class Heard(NamedTuple):
@@ -94,15 +94,13 @@ def load(path: Path) -> Model:
     try:
         if tuple(about["leaves"]) != LEAVES:
             raise InputError(f"model {path.name} has other names than this version of clefkit")
-        shapes = dict.fromkeys(Calibration._fields, (len(NAMES),)) | {"gain": (3,)}
-        given = [np.array(about["calibration"][name], float).reshape(shape) for name, shape in shapes.items()]
         described = tuple(about["descriptors"])
-        mean, deviation = (np.array(about["calibration"][name], dtype=float) for name in ("mean", "deviation"))
-        threshold = float(about.get("threshold", 0.5))
+        shapes = dict.fromkeys(Calibration._fields, (len(NAMES),)) | {"gain": (3,)}
+        shapes |= dict.fromkeys(("mean", "deviation"), (len(described),))
+        *given, mean, deviation = (np.array(about["calibration"][name], float).reshape(shapes[name]) for name in shapes)
+        threshold = float(about["threshold"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration") from error
-    if (mean.shape, deviation.shape) != ((len(described),), (len(described),)):
-        raise InputError(f"model {path.name}: its config.toml lacks its names or its calibration")
     session = graph.session(network, path.name)
     _check(session, path.name, len(described))
     return Model(session, Calibration(*given), described, mean, deviation, threshold)

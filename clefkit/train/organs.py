@@ -16,12 +16,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit.notes import Notes
+from clefkit.train import voices
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 KINDS = ("organ", "accordion")
-LEVEL = 0.1  # root mean square while it plays
 TABLE = 2048
 BODY_HZ = 60.0  # where the body's curve begins, in octaves up from there
 BODY_OCTAVES, BODY_PER_OCTAVE = 8, 2
@@ -57,11 +58,11 @@ class Player(NamedTuple):
     attack_s: float
     release_s: float
     chiff: float
-    shakes: float
-    cents: float
-    decibels: float
-    drive: float
-    bellows_db: float
+    shakes: float = 5.0
+    cents: float = 0.0
+    decibels: float = 0.0
+    drive: float = 0.0
+    bellows_db: float = 0.0
 
 
 def draw(generator: Generator, kind: str) -> Player:
@@ -99,7 +100,7 @@ def play(notes: Notes, player: Player, length: int, rate: int, generator: Genera
         sound[first : first + count] += tone * np.minimum(rise, fall)
     sound *= 10 ** (player.decibels * shaking / 20)
     sound *= 10 ** (player.bellows_db * _wandering(length, rate, generator) / 20)
-    return _levelled(_driven(sound, player.drive), rate)
+    return voices.levelled(_driven(sound, player.drive).astype(np.float32), rate)
 
 
 def _wave(rank: Rank, hz: float, player: Player, rate: int, time: Floats, generator: Generator) -> Floats:
@@ -132,15 +133,14 @@ def _drawbars(generator: Generator) -> Player:
     rotating = generator.choice(3, p=(0.35, 0.25, 0.4))
     return Player(
         ranks,
-        _body(generator, 2.0),
-        _log(generator, 0.002, 0.012),
-        _log(generator, 0.006, 0.03),
-        _log(generator, 0.003, 0.3),
-        (5.0, float(generator.uniform(0.6, 1.0)), float(generator.uniform(5.5, 7.2)))[rotating],
-        float((0, generator.uniform(2, 8), generator.uniform(4, 18))[rotating]),
-        float((0, generator.uniform(0.5, 2), generator.uniform(0.5, 3))[rotating]),
-        float(generator.choice([0.0, 1.0]) * generator.uniform(0.5, 3)),
-        0.0,
+        body_db=_body(generator, 2.0),
+        attack_s=log_uniform(generator, 0.002, 0.012),
+        release_s=log_uniform(generator, 0.006, 0.03),
+        chiff=log_uniform(generator, 0.003, 0.3),
+        shakes=(5.0, float(generator.uniform(0.6, 1.0)), float(generator.uniform(5.5, 7.2)))[rotating],
+        cents=float((0, generator.uniform(2, 8), generator.uniform(4, 18))[rotating]),
+        decibels=float((0, generator.uniform(0.5, 2), generator.uniform(0.5, 3))[rotating]),
+        drive=float(generator.choice([0.0, 1.0]) * generator.uniform(0.5, 3)),
     )
 
 
@@ -158,19 +158,19 @@ def _pipes(generator: Generator) -> Player:
         tilt = float(generator.uniform(*((-20, -10), (-20, -10), (-14, -7), (-9, -5), (-7, -3))[kind]))
         celeste = generator.random() < 0.12
         cents = float(generator.uniform(6, 14) if celeste else generator.normal(0, 1.5))
-        ranks.append(Rank(float(ratio), float(generator.uniform(0.3, 1)), cents, decibels, tilt, _hz(generator)))
+        gain, cutoff = float(generator.uniform(0.3, 1)), log_uniform(generator, 1500, 9000)
+        ranks.append(Rank(float(ratio), gain, cents, decibels, tilt, cutoff))
     shaking = generator.random() < 0.15
     return Player(
         tuple(ranks),
-        _body(generator, 3.0),
-        _log(generator, 0.012, 0.09),
-        _log(generator, 0.03, 0.15),
-        _log(generator, 0.003, 0.2),
-        float(generator.uniform(3.5, 6.5)),
-        float(shaking * generator.uniform(2, 12)),
-        float(shaking * generator.uniform(0.3, 2)),
-        0.0,
-        float(generator.uniform(0, 0.5)),
+        body_db=_body(generator, 3.0),
+        attack_s=log_uniform(generator, 0.012, 0.09),
+        release_s=log_uniform(generator, 0.03, 0.15),
+        chiff=log_uniform(generator, 0.003, 0.2),
+        shakes=float(generator.uniform(3.5, 6.5)),
+        cents=float(shaking * generator.uniform(2, 12)),
+        decibels=float(shaking * generator.uniform(0.3, 2)),
+        bellows_db=float(generator.uniform(0, 0.5)),
     )
 
 
@@ -180,27 +180,25 @@ def _transistors(generator: Generator) -> Player:
     footages = generator.choice((0.5, 1, 1, 2, 4), int(generator.integers(1, 4)))
     ranks = tuple(
         Rank(float(ratio), float(generator.uniform(0.3, 1)), float(generator.normal(0, 2)), decibels, -6.0,
-             _log(generator, 900, 7000))
+             log_uniform(generator, 900, 7000))
         for ratio in footages
     )  # fmt: skip
     return Player(
         ranks,
-        _body(generator, 3.0),
-        _log(generator, 0.003, 0.02),
-        _log(generator, 0.006, 0.06),
-        _log(generator, 0.002, 0.08),
-        float(generator.uniform(5, 7)),
-        float(generator.choice([0.0, 1.0]) * generator.uniform(3, 25)),
-        0.0,
-        float(generator.choice([0.0, 0.0, 1.0]) * generator.uniform(0.5, 2)),
-        0.0,
+        body_db=_body(generator, 3.0),
+        attack_s=log_uniform(generator, 0.003, 0.02),
+        release_s=log_uniform(generator, 0.006, 0.06),
+        chiff=log_uniform(generator, 0.002, 0.08),
+        shakes=float(generator.uniform(5, 7)),
+        cents=float(generator.choice([0.0, 1.0]) * generator.uniform(3, 25)),
+        drive=float(generator.choice([0.0, 0.0, 1.0]) * generator.uniform(0.5, 2)),
     )
 
 
 def _accordion(generator: Generator) -> Player:
     rows = ROWS[int(generator.integers(len(ROWS)))]
     apart = float(generator.uniform(3, 28))
-    tilt, cutoff = float(generator.uniform(-8, -2)), _log(generator, 1800, 7000)
+    tilt, cutoff = float(generator.uniform(-8, -2)), log_uniform(generator, 1800, 7000)
     ranks, seen = [], 0
     for ratio in rows:
         cents = 0.0
@@ -211,28 +209,18 @@ def _accordion(generator: Generator) -> Player:
         ranks.append(Rank(float(ratio), gain, cents + float(generator.normal(0, 1.5)), decibels, tilt, cutoff))
     return Player(
         tuple(ranks),
-        _body(generator, 4.0),
-        _log(generator, 0.015, 0.09),
-        _log(generator, 0.02, 0.09),
-        _log(generator, 0.003, 0.1),
-        float(generator.uniform(2.5, 5)),
-        0.0,
-        float(generator.choice([0.0, 0.0, 1.0]) * generator.uniform(0.3, 2)),
-        0.0,
-        float(generator.uniform(0.5, 5)),
+        body_db=_body(generator, 4.0),
+        attack_s=log_uniform(generator, 0.015, 0.09),
+        release_s=log_uniform(generator, 0.02, 0.09),
+        chiff=log_uniform(generator, 0.003, 0.1),
+        shakes=float(generator.uniform(2.5, 5)),
+        decibels=float(generator.choice([0.0, 0.0, 1.0]) * generator.uniform(0.3, 2)),
+        bellows_db=float(generator.uniform(0.5, 5)),
     )
 
 
 def _body(generator: Generator, spread_db: float) -> Floats:
     return np.asarray(generator.normal(0, spread_db, BODY_OCTAVES * BODY_PER_OCTAVE))
-
-
-def _log(generator: Generator, low: float, high: float) -> float:
-    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
-
-
-def _hz(generator: Generator) -> float:
-    return _log(generator, 1500, 9000)
 
 
 def _wandering(length: int, rate: int, generator: Generator) -> Floats:
@@ -244,12 +232,3 @@ def _wandering(length: int, rate: int, generator: Generator) -> Floats:
 def _driven(sound: Floats, drive: float) -> Floats:
     peak = float(np.abs(sound).max(initial=0.0))
     return np.tanh(drive * 2 * sound / peak) if drive and peak else sound
-
-
-def _levelled(sound: Floats, rate: int) -> Array:
-    """Brought to the level: frames that are 30 dB below the loudest don't count as playing."""
-    frame = rate // 20
-    power = np.square(sound[: len(sound) // frame * frame].reshape(-1, frame)).mean(axis=1)
-    playing = power[power > 1e-3 * power.max(initial=0.0)]
-    gain = LEVEL / np.sqrt(playing.mean()) if len(playing) else 1.0
-    return np.asarray(sound * gain, np.float32)

@@ -14,13 +14,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit.notes import Notes, make
+from clefkit.train import sampler
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 
 SPACING = (4, 14)  # semitones between keys
 MOST = 10  # keys
 APART_S, HELD_S = 2.2, 1.6
-HEARD = 0.08  # of the peak: -22 dB
 LEAD_S = 0.01
 LOOP_FROM_S = (0.08, 0.7)  # after the onset
 LOOP_S = (0.005, 0.4)
@@ -33,7 +34,7 @@ COARSE = 0.15  # of the instruments have 8 bits
 
 
 class Tone(NamedTuple):
-    """One key. samples: to the end of the loop; start: of the loop; fades: nepers a sample"""
+    """One key. samples: to the end of the loop, and its first once more; start: of it; fades: nepers a sample"""
 
     key: float
     samples: Array
@@ -94,11 +95,11 @@ def _tone(recorded: Array, number: int, key: int, rate: int, generator: Generato
     peak = float(np.abs(whole).max(initial=0.0))
     if peak < 1e-4 or len(whole) < rate:
         return None
-    heard = int(np.argmax(np.abs(whole) > HEARD * peak))
+    heard = int(np.argmax(np.abs(whole) > sampler.HEARD * peak))
     samples = (whole[max(0, heard - int(LEAD_S * rate)) :] / peak).astype(np.float32)
     start = int(generator.uniform(*LOOP_FROM_S) * rate)
     period = rate / (440 * 2 ** ((key - 69) / 12))
-    wanted = np.exp(generator.uniform(*np.log(LOOP_S))) * rate
+    wanted = log_uniform(generator, *LOOP_S) * rate
     length = round(max(1, round(max(wanted, SHORTEST) / period)) * period)
     if start + length * (1 + NEAR) + MATCHED + 1 > len(samples):
         return None
@@ -107,7 +108,7 @@ def _tone(recorded: Array, number: int, key: int, rate: int, generator: Generato
     blended = min(end - start, start) // 2
     weight = np.linspace(0, 1, blended, dtype=np.float32)
     samples[end - blended :] = (1 - weight) * samples[end - blended :] + weight * samples[start - blended : start]
-    return Tone(key, samples, start, _fading(whole[heard:], rate))
+    return Tone(key, np.append(samples, samples[start]), start, _fading(whole[heard:], rate))
 
 
 def _fitting(samples: Array, start: int, length: int) -> int:
@@ -132,7 +133,8 @@ def _looped(tone: Tone, speed: float, count: int) -> NDArray[np.float64]:
     """A tone at another speed, going round its loop."""
     places = np.arange(count) * speed
     past = np.maximum(places - tone.start, 0.0)
-    length = len(tone.samples) - tone.start
+    length = len(tone.samples) - 1 - tone.start
     inside = np.where(places < tone.start, places, tone.start + past % length)
-    wave = np.append(tone.samples, tone.samples[tone.start])
-    return np.asarray(np.interp(inside, np.arange(len(wave)), wave) * np.exp(-tone.fades * past / speed))
+    return np.asarray(
+        np.interp(inside, np.arange(len(tone.samples)), tone.samples) * np.exp(-tone.fades * past / speed)
+    )

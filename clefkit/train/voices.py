@@ -11,7 +11,9 @@ Vowels: Peterson and Barney 1952, "Control Methods Used in a Study of the Vowels
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.random import Generator
@@ -24,6 +26,7 @@ from clefkit.train.phrasing import Event, Player
 Array = NDArray[np.float32]
 
 KINDS = ("voice", "bowed", "reed", "flute", "brass")
+REEDS = ("cylinder", "cone")
 SHARES = (0.4, 0.3, 0.12, 0.08, 0.1)
 LEVEL = 0.1  # root mean square while it plays: -20 dB
 # First three formants of a man's vowels, Hz.
@@ -39,12 +42,21 @@ STRINGS: tuple[list[int], ...] = ([55, 62, 69, 76], [48, 55, 62, 69], [36, 43, 5
 def draw(generator: Generator, kind: str | None = None) -> Player:
     """Plain numbers of one player.
 
-    kind: one of `KINDS`; drawn if None
+    kind: one of `KINDS`, or one half of the reeds, "cylinder" or "cone"; drawn if None
     """
     kind = kind or str(generator.choice(KINDS, p=SHARES))
-    own = {"voice": _voice, "bowed": _bowed, "reed": _reed, "flute": _flute, "brass": _brass}
+    own: dict[str, Callable[[Generator], Player]] = {
+        "voice": _voice,
+        "bowed": _bowed,
+        "reed": _reed,
+        "cylinder": partial(_reed, cylinder=True),
+        "cone": partial(_reed, cylinder=False),
+        "flute": _flute,
+        "brass": _brass,
+    }
     body = 1.5 * generator.standard_normal(tones.BODY_OCTAVES * tones.BODY_PER_OCTAVE)
-    return {"kind": kind, "body_db": body.tolist()} | _manner(generator) | _plain(generator) | own[kind](generator)
+    drawn = "reed" if kind in REEDS else kind
+    return {"kind": drawn, "body_db": body.tolist()} | _manner(generator) | _plain(generator) | own[kind](generator)
 
 
 def play(
@@ -76,7 +88,7 @@ def play(
         played += [event for event in events if not event.phrase.whispered]
     columns = [(event.onset, event.offset, event.pitch, event.velocity) for event in played]
     onset, offset, pitch, velocity = zip(*columns, strict=True) if columns else ((), (), (), ())
-    return make(onset, offset, pitch, np.asarray(velocity, dtype=np.int64)), _levelled(sound, rate)
+    return make(onset, offset, pitch, np.asarray(velocity, dtype=np.int64)), levelled(sound, rate)
 
 
 def _hear(events: list[Event], times: NDArray[np.float64], loudness: NDArray[np.float64]) -> None:
@@ -88,7 +100,7 @@ def _hear(events: list[Event], times: NDArray[np.float64], loudness: NDArray[np.
             event.onset = float(times[start + heard[0]]) if len(heard) else event.onset
 
 
-def _levelled(sound: Array, rate: int) -> Array:
+def levelled(sound: Array, rate: int) -> Array:
     """Brought to the level: frames that are 30 dB below the loudest don't count as playing."""
     frame = rate // 20
     frames = sound[: len(sound) // frame * frame].reshape(-1, frame)
@@ -108,7 +120,8 @@ def _formants(player: Player, size: float) -> NDArray[np.float64]:
     return np.array(player["vowels"]) * size
 
 
-def _log(generator: Generator, low: float, high: float) -> float:
+def log_uniform(generator: Generator, low: float, high: float) -> float:
+    """A number from low to high, each octave of it as likely."""
     return float(np.exp(generator.uniform(np.log(low), np.log(high))))
 
 
@@ -116,27 +129,27 @@ def _manner(generator: Generator) -> Player:
     """Joins, intonation, vibrato and dynamics, of anybody."""
     return {
         "legato": float(generator.uniform(0.0, 1.0)),
-        "glide_s": _log(generator, 0.02, 0.12),
+        "glide_s": log_uniform(generator, 0.02, 0.12),
         "portamento": float(generator.choice([0.0, 0.03, 0.15])),
         "scoop": float(generator.choice([0.0, 0.1, 0.4])),
         "scoop_semitones": float(generator.uniform(0.3, 3.0)),
-        "scoop_s": _log(generator, 0.015, 0.12),
+        "scoop_s": log_uniform(generator, 0.015, 0.12),
         "overshoot": float(generator.uniform(0, 0.2)),
         "melisma": float(generator.uniform(0.3, 1.0)),
         "fall": float(generator.choice([0.0, 0.0, 0.2])),
         "ornament": float(generator.choice([0.0, 0.01, 0.05])),
         "drift_cents": float(generator.uniform(4, 13)),
-        "wander_cents": _log(generator, 1, 10),
-        "jitter_cents": _log(generator, 0.7, 6.0),
+        "wander_cents": log_uniform(generator, 1, 10),
+        "jitter_cents": log_uniform(generator, 0.7, 6.0),
         "vibrato_hz": float(np.clip(generator.normal(5.6, 0.6), 4.0, 7.5)),
         "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0, 1.0]) * generator.uniform(5, 80)),
         "vibrato_delay_s": float(generator.uniform(0.0, 0.5)),
         "vibrato_growth_s": float(generator.uniform(0.1, 0.8)),
         "vibrato_wander": float(generator.uniform(0.02, 0.12)),
         "tremolo_db": float(generator.uniform(0.0, 1.5)),
-        "attack_s": _log(generator, 0.015, 0.15),
-        "release_s": _log(generator, 0.03, 0.25),
-        "break_s": _log(generator, 0.02, 0.1),
+        "attack_s": log_uniform(generator, 0.015, 0.15),
+        "release_s": log_uniform(generator, 0.03, 0.25),
+        "break_s": log_uniform(generator, 0.02, 0.1),
         "shallow": float(generator.uniform(0, 1)),
         "slur_dip_db": float(generator.uniform(0, 2.5)),
         "shape_db": float(generator.uniform(0.5, 5)),
@@ -155,17 +168,18 @@ def _plain(generator: Generator) -> Player:
     pulse: how much a tone shakes its air; consonants: shares of none, fricatives, plosives, hummed ones
     """
     return {
-        "doubles": 0.0, "pizzicato": 0.0, "pluck_db_per_s": _log(generator, 25, 120), "whisper": 0.0,
+        "doubles": 0.0, "pizzicato": 0.0, "pluck_db_per_s": log_uniform(generator, 25, 120), "whisper": 0.0,
         "consonants": [0.0, 0.0, 0.0, 0.0], "vowels": [[500.0, 1500.0, 2500.0, 3500.0, 4500.0]],
         "formant_gain": 0.0, "bandwidth": 1.0,
         "tilt_db": float(generator.uniform(-12, -3)), "brighten_db": float(generator.uniform(1, 6)),
         "even_db": 0.0, "even_until": 8.0, "bow": 0.1, "nodes": 0.0, "fundamental_db": float(generator.normal(0, 3)),
-        "under_db": -100.0, "spread": float(generator.uniform(0.03, 3.0)), "cutoff_hz": _log(generator, 2500, 10000),
-        "air_db": float(generator.uniform(-48, -26)), "air_hz": _log(generator, 800, 5000),
+        "under_db": -100.0, "spread": float(generator.uniform(0.03, 3.0)),
+        "cutoff_hz": log_uniform(generator, 2500, 10000),
+        "air_db": float(generator.uniform(-48, -26)), "air_hz": log_uniform(generator, 800, 5000),
         "air_octaves": float(generator.uniform(0.8, 2.5)), "pulse": 0.0,
-        "chiff_db": float(generator.uniform(-45, -22)), "chiff_hz": _log(generator, 800, 4000),
-        "strings": [], "ringing_db": float(generator.uniform(-40, -18)), "ringing_s": _log(generator, 0.05, 0.3),
-        "chiff_s": _log(generator, 0.01, 0.06), "keys": 0.0, "breaths": float(generator.uniform(0, 0.9)),
+        "chiff_db": float(generator.uniform(-45, -22)), "chiff_hz": log_uniform(generator, 800, 4000),
+        "strings": [], "ringing_db": float(generator.uniform(-40, -18)), "ringing_s": log_uniform(generator, 0.05, 0.3),
+        "chiff_s": log_uniform(generator, 0.01, 0.06), "keys": 0.0, "breaths": float(generator.uniform(0, 0.9)),
     }  # fmt: skip
 
 
@@ -183,19 +197,19 @@ def _voice(generator: Generator) -> Player:
         "formant_gain": float(generator.uniform(0.5, 1.1)),
         "bandwidth": float(generator.uniform(0.8, 2.0)),
         "tilt_db": float(generator.uniform(-20, -14) if hummed else generator.uniform(-12, -4)),
-        "cutoff_hz": _log(generator, 700, 3500),
+        "cutoff_hz": log_uniform(generator, 700, 3500),
         "fundamental_db": float(generator.normal(0, 4)),
         "brighten_db": float(generator.uniform(2, 7)),
         "consonants": [0.5, 0, 0, 0.5] if hummed else consonants.tolist(),
         "air_db": float(generator.uniform(-45, -12)),
         "pulse": float(generator.uniform(0, 0.8)),
         "whisper": float(generator.choice([0.0, 0.05], p=[0.8, 0.2])),
-        "attack_s": _log(generator, 0.015, 0.12),
+        "attack_s": log_uniform(generator, 0.015, 0.12),
         "chiff_db": -60.0,
         "breaths": float(generator.uniform(0, 1)),
-        "jitter_cents": _log(generator, 1.5, 9.0),
-        "wander_cents": _log(generator, 3, 18),
-        "glide_s": _log(generator, 0.03, 0.16),
+        "jitter_cents": log_uniform(generator, 1.5, 9.0),
+        "wander_cents": log_uniform(generator, 3, 18),
+        "glide_s": log_uniform(generator, 0.03, 0.16),
         "vibrato_cents": float(generator.choice([0.0, 1.0, 1.0]) * generator.uniform(10, 100 if opera else 60)),
     }
 
@@ -212,11 +226,11 @@ def _bowed(generator: Generator) -> Player:
         "fundamental_db": float(generator.uniform(-15, -5) if bridge else generator.normal(-1, 4)),
         "bow": float(generator.uniform(0.03, 0.2)),
         "nodes": float(generator.uniform(0, 0.9)),
-        "cutoff_hz": _log(generator, 1500, 3000) if muted else _log(generator, 3000, 9000),
+        "cutoff_hz": log_uniform(generator, 1500, 3000) if muted else log_uniform(generator, 3000, 9000),
         "air_db": float(generator.uniform(-42, -20) + 8 * bridge),
         "pulse": float(generator.uniform(0, 0.5)),
         "chiff_db": float(generator.uniform(-40, -14)),
-        "attack_s": _log(generator, 0.012, 0.2),
+        "attack_s": log_uniform(generator, 0.012, 0.2),
         "strings": STRINGS[int(generator.integers(len(STRINGS)))],
         "doubles": float(generator.choice([0.0, 0.4, 0.9])),
         "pizzicato": float(generator.choice([0.0, 0.1, 0.4], p=[0.75, 0.15, 0.1])),
@@ -235,8 +249,10 @@ def _peaks(generator: Generator, count: int) -> list[float]:
     return [float(value) for value in body]
 
 
-def _reed(generator: Generator) -> Player:
-    cylinder = generator.random() < 0.45
+def _reed(generator: Generator, *, cylinder: bool | None = None) -> Player:
+    """Clarinets are cylinders, with weak even harmonics; saxophones and double reeds cones. cylinder: drawn if None"""
+    if cylinder is None:
+        cylinder = generator.random() < 0.45
     return {
         "body_db": _peaks(generator, int(generator.integers(1, 4))),
         "even_db": float(generator.uniform(-35, -8) if cylinder else generator.uniform(-4, 4)),
@@ -244,7 +260,7 @@ def _reed(generator: Generator) -> Player:
         "tilt_db": float(generator.uniform(-10, -4)),
         "fundamental_db": float(generator.normal(0, 2) if cylinder else generator.uniform(-14, 2)),
         "keys": float(generator.choice([0.0, 0.3, 0.9])),
-        "attack_s": _log(generator, 0.012, 0.09),
+        "attack_s": log_uniform(generator, 0.012, 0.09),
     }
 
 
@@ -254,12 +270,12 @@ def _flute(generator: Generator) -> Player:
         "fundamental_db": float(generator.normal(0, 4)),
         "under_db": float(generator.choice([-100.0, -100.0, generator.uniform(-55, -30)])),
         "air_db": float(generator.uniform(-36, -10)),
-        "air_hz": _log(generator, 600, 4000),
+        "air_hz": log_uniform(generator, 600, 4000),
         "pulse": float(generator.uniform(0, 0.6)),
         "chiff_db": float(generator.uniform(-36, -14)),
         "tremolo_db": float(generator.uniform(0.5, 4)),
         "keys": float(generator.choice([0.0, 0.4])),
-        "attack_s": _log(generator, 0.015, 0.12),
+        "attack_s": log_uniform(generator, 0.015, 0.12),
     }
 
 
@@ -269,8 +285,8 @@ def _brass(generator: Generator) -> Player:
         "tilt_db": float(generator.uniform(-10, -3)),
         "brighten_db": float(generator.uniform(5, 14)),
         "fundamental_db": float(generator.uniform(-8, 3)),
-        "cutoff_hz": _log(generator, 1200, 6000),
-        "attack_s": _log(generator, 0.02, 0.12),
+        "cutoff_hz": log_uniform(generator, 1200, 6000),
+        "attack_s": log_uniform(generator, 0.02, 0.12),
         "scoop": float(generator.choice([0.0, 0.15, 0.5])),
         "vibrato_cents": float(generator.choice([0.0, 0.0, 1.0]) * generator.uniform(5, 50)),
     }

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from clefkit import graph
 from clefkit.nets.tag import Tag
 from clefkit.tag import decide, hearing
 from clefkit.tag.hearing import BANDS, CHANNELS, FRAMES
-from clefkit.tag.infer import NAMES, OUTPUTS, Calibration, Model
+from clefkit.tag.infer import NAMES, OUTPUTS, Calibration, Heard, Model
 from clefkit.tag.vocabulary import DESCRIBED, LEAVES
 from clefkit.train import export
 from clefkit.train.tag import judge, measured, mix, units
@@ -41,6 +41,13 @@ SETS = (("heldout", "heldout-validation-???.npy", ""), ("real", "validation-???.
 HELD = 0.02  # how strongly biases are held near their mean
 THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)  # that are tried
 BINS = 15  # of the expected calibration error
+
+
+class Judged(NamedTuple):
+    """What the network, calibrated, says of trials."""
+
+    trials: list[Trial]
+    said: list[Heard]
 
 
 def sets(bank: Path) -> dict[str, Stock]:
@@ -79,6 +86,7 @@ def plain(network: bytes) -> Model:
         tuple(DESCRIBED),
         np.zeros(width),
         np.ones(width),
+        0.5,
     )
 
 
@@ -88,21 +96,19 @@ def calibrated(model: Model, trials: Sequence[Trial]) -> Calibration:
     clip = _fitted(_logit(np.array([each.clip for each in said])), np.array([trial.clip for trial in trials]))
     cells = np.concatenate([each.cells.astype(float) for each in said])
     truth = np.concatenate([trial.cells for trial in trials])
-    how = Calibration(*clip, *_fitted(_logit(cells), truth), model.calibration.gain)
-    return how._replace(gain=_weighed(model._replace(calibration=how), trials))
+    return Calibration(*clip, *_fitted(_logit(cells), truth), model.calibration.gain)
 
 
-def _weighed(model: Model, trials: Sequence[Trial]) -> Floats:
-    """What the likely gains of mixtures are made of: the least mean error in decibels."""
-    together = [trial for trial in trials if len(trial.truth["gains_db"]) > 1]
+def _weighed(mixtures: Iterable[Judged], gain: Floats) -> Floats:
+    """What the likely gains of mixtures are made of: the least mean error in decibels. gain: where nothing is known"""
     rows, wanted = [], []
-    for trial, said in zip(together, judge.heard(model, together), strict=True):
+    for trial, said in (pair for judged in mixtures for pair in zip(judged.trials, judged.said, strict=True)):
         told = decide.reckoned(said)
-        for name, gain in trial.truth["gains_db"].items():
+        for name, true_db in trial.truth["gains_db"].items():
             rows.append(told[LEAVES.index(name)])
-            wanted.append(gain)
+            wanted.append(true_db)
     if not rows:
-        return model.calibration.gain
+        return gain
     given, true = np.array(rows), np.array(wanted)
     return np.asarray(least_squares(lambda each: given @ each - true, [0.0, 0.6, 0.2], loss="soft_l1", f_scale=0.3).x)
 
@@ -118,9 +124,10 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
     trials = {(name, alone): list(judge.trials(stock, TRIALS, SEED, alone=alone))
               for name, stock in stocks.items() for alone in (True, False)}  # fmt: skip
     model = plain(onnx)
-    how = calibrated(model, [trial for each in trials.values() for trial in each])
-    model = _decided(model._replace(calibration=how), trials)
-    figures = _figures(model, trials)
+    model = model._replace(calibration=calibrated(model, [trial for each in trials.values() for trial in each]))
+    judged = {key: Judged(each, judge.heard(model, each)) for key, each in trials.items()}
+    model = _decided(model, [each for (_, alone), each in judged.items() if not alone])
+    figures = _figures(model, judged)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(onnx)
     weights = save({name: export.half(tensor) for name, tensor in network.state_dict().items()})
@@ -138,7 +145,7 @@ def write(folder: Path, network: Tag, stocks: dict[str, Stock], about: dict[str,
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
     lines += ["", "[calibration]"]
     mean, deviation = measured.scale(bank)
-    numbers = {**how._asdict(), "mean": mean, "deviation": deviation}
+    numbers = {**model.calibration._asdict(), "mean": mean, "deviation": deviation}
     lines += [f"{key} = {[round(float(value), 4) for value in values]}" for key, values in numbers.items()]
     lines += ["", "[measured]"]
     lines += [f"{key} = {{ value = {value}, on = {json.dumps(ON_WHAT)} }}" for key, value in figures.items()]
@@ -160,25 +167,25 @@ def calibration_error(probability: Floats, truth: NDArray[np.int8]) -> float:
     return float(np.sum(off))
 
 
-def _figures(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> dict[str, float]:
+def _figures(model: Model, judged: dict[tuple[str, bool], Judged]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for (name, alone), each in trials.items():
-        said = judge.heard(model, each)
-        truth, clip = np.array([trial.clip for trial in each]), np.array([one.clip for one in said])
+    for (name, alone), (trials, said) in judged.items():
+        truth, clip = np.array([trial.clip for trial in trials]), np.array([one.clip for one in said])
         what = f"{name}_{'solo' if alone else 'mix'}"
         if alone:
-            found |= {f"{what}_{key}": value for key, value in judge.solo(each, said).items()}
-        found |= {f"{what}_{key}": value for key, value in judge.together(each, said, model).items()}
+            found |= {f"{what}_{key}": value for key, value in judge.solo(trials, said).items()}
+        found |= {f"{what}_{key}": value for key, value in judge.together(trials, said, model).items()}
         count = len(LEAVES)
         found[f"{what}_calibration_error"] = round(calibration_error(clip[:, :count], truth[:, :count]), 4)
     return found
 
 
-def _decided(model: Model, trials: dict[tuple[str, bool], list[Trial]]) -> Model:
-    """With the threshold at which segments of mixtures are found best, on average over the sets."""
-    sets = [(given, judge.heard(model, given)) for (_, alone), given in trials.items() if not alone]
+def _decided(model: Model, mixtures: Sequence[Judged]) -> Model:
+    """With gains that fit mixtures best, and the threshold at which their segments are found best, mean over sets."""
+    gain = _weighed(mixtures, model.calibration.gain)
+    model = model._replace(calibration=model.calibration._replace(gain=gain))
     tried = [model._replace(threshold=threshold) for threshold in THRESHOLDS]
-    found = [np.mean([judge.together(*each, one).get("segment_based_f1", 0.0) for each in sets]) for one in tried]
+    found = [np.mean([judge.together(*each, one).get("segment_based_f1", 0.0) for each in mixtures]) for one in tried]
     return tried[int(np.argmax(found))]
 
 

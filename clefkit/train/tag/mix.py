@@ -21,8 +21,9 @@ from clefkit.tag import hearing
 from clefkit.tag.descriptors.loudness import k_weights
 from clefkit.tag.hearing import CELL, FRAMES
 from clefkit.tag.vocabulary import FAMILIES, LEAVES
-from clefkit.train.tag import measured, record
+from clefkit.train.tag import measured, players, record
 from clefkit.train.tag.units import CELLS, OFF, ON, SEVERAL, UNSURE, Units
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 
@@ -43,9 +44,7 @@ LEVEL = 0.1
 FAINTEST = 1e-5  # what is softer, of units that were moved out of sight, stays faint
 DRUMS, CYMBALS = LEAVES.index("drums"), LEAVES.index("cymbals")
 NOBODY = -2  # whose unit a mixture of several is
-# Players made up are another one each time: those of a kind together count as a few.
-MANY = ("voice ", "speech ", "bowed ", "clarinet ", "cone ", "brass ", "flute ", "organ ", "accordion ")
-FEW = 6
+FEW = 6  # timbres that all who are made up of one kind count as: they are another one each time; and all who speak
 
 
 class Stock(NamedTuple):
@@ -110,9 +109,10 @@ class Made(NamedTuple):
 def stock(shards: Sequence[Units], described: Sequence[Array], bands: Sequence[NDArray[np.uint8]] = ()) -> Stock:
     """What mixtures are drawn from: every name, and within it every timbre, is as likely, but rare names less."""
     rows: dict[int, dict[str, list[tuple[int, int]]]] = {}
+    many = tuple(f"{kind} " for kind in ("speech", *players.made_up()))
     for number, shard in enumerate(shards):
         for unit, (leaf, by) in enumerate(zip(shard.leaf.tolist(), shard.by.tolist(), strict=True)):
-            who = f"{by.split(' ')[0]} {hash_of(by) % FEW}" if by.startswith(MANY) else by
+            who = f"{by.split(' ')[0]} {hash_of(by) % FEW}" if by.startswith(many) else by
             rows.setdefault(leaf, {}).setdefault(who, []).append((number, unit))
     leaves = sorted(rows)
     by = [[np.array(each, np.int32) for _, each in sorted(rows[leaf].items())] for leaf in leaves]
@@ -192,15 +192,15 @@ def in_bands(found: Stock, arranged: Arranged, generator: Generator) -> tuple[Ar
     for number, ((shard, unit), start, gain) in enumerate(zip(chosen, starts, gains, strict=True)):
         coded = np.zeros(total.shape, np.uint8)
         _place(coded.swapaxes(0, 1), found.bands[shard][unit].swapaxes(0, 1), start * FRAMES)
-        own = measured.ENERGY[coded] * gain**2
-        before = _loud(own)
+        own = plain = measured.ENERGY[coded] * gain**2
         if generator.random() < MOVED_BANDS:
             own = own @ record.moved(float(generator.uniform(-1, 1)))
         if generator.random() < RINGING:
-            own = record.ringing(own, float(np.exp(generator.uniform(*np.log(record.RINGS_DB_S)))))
+            own = record.ringing(own, log_uniform(generator, *record.RINGS_DB_S))
         if generator.random() < COLOURED:
             own = own * record.colour(generator)
-        powers[number] = _changed(powers[number], before, _loud(own))
+        if own is not plain:
+            powers[number] = _changed(powers[number], _loud(plain), _loud(own))
         total += own
     return total, powers
 

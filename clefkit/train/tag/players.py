@@ -29,9 +29,8 @@ Array = NDArray[np.float32]
 
 TABLE = Path(__file__).with_name("roles.toml")
 RECORDED = 0.55  # how often real notes play a role that has some
-MADE_UP = {"voice": 0.4}  # how often somebody made up plays a role, by their kind
-MADE_UP_OTHERS = 0.3
-CYLINDER_DB = -6.0  # made-up reeds with softer even harmonics are clarinets
+SINGER, SUNG = "voice", 0.4  # how often a singer made up plays a role that others play, too
+MADE_UP = 0.3  # how often other players made up
 THRIFTY = 0.35  # of those that train: a few keys of them, looped
 SYNTHETIC, SYNTHETIC_OFTEN = "OPL", 0.3  # a font made by frequency modulation, which is like no real instrument
 LAYERED = 0.1  # of those on fonts: two presets at once
@@ -47,7 +46,7 @@ class Role(NamedTuple):
     leaf: the name that is heard, None for other instruments; family: it belongs to, None where the leaf says it
     unknown: names that are neither right nor wrong; programs, words: which presets; samples: which real notes
     lowest, highest: MIDI pitches; chords: more than one note at a time; often: weight; kit: "drums", "cymbals", "hand"
-    made_up: a kind of `voices` or `organs`, "clarinet" or "cone" for either half of its reeds
+    made_up: a kind that `voices` or `organs` draws
     """
 
     name: str
@@ -109,6 +108,12 @@ def _role(row: dict[str, Any]) -> Role:
     )
 
 
+@lru_cache(maxsize=1)
+def made_up() -> tuple[str, ...]:
+    """The kinds of players that are made up."""
+    return tuple(sorted({role.made_up for role in roles() if role.made_up}))
+
+
 def playable(role: Role, hall: Hall) -> bool:
     """Whether anybody is there to play a role."""
     return bool(_presets(role, hall) or _recorded(role, hall) or _made_up(role, hall))
@@ -120,7 +125,8 @@ def play(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator
     notes: in the role's range, for a kit on General MIDI's keys; length: samples
     """
     others = bool(_presets(role, hall) or _recorded(role, hall))
-    if _made_up(role, hall) and generator.random() < (MADE_UP.get(role.made_up, MADE_UP_OTHERS) if others else 1.0):
+    often = (SUNG if role.made_up == SINGER else MADE_UP) if others else 1.0
+    if _made_up(role, hall) and generator.random() < often:
         return Played(_by_nobody(role.made_up, notes, length, generator), f"{role.made_up} {generator.integers(2**31)}")
     if role.kit or hall.split != "train" or generator.random() >= THRIFTY:
         return _by_somebody(role, notes, length, hall, generator)
@@ -132,18 +138,14 @@ def play(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator
 
 
 def _made_up(role: Role, hall: Hall) -> bool:
-    return bool(role.made_up) and (hall.split == "train" or role.made_up in MADE_UP)
+    return bool(role.made_up) and (hall.split == "train" or role.made_up == SINGER)
 
 
 def _by_nobody(kind: str, notes: Notes, length: int, generator: Generator) -> Array:
     """Somebody made up plays."""
     if kind in organs.KINDS:
         return organs.play(notes, organs.draw(generator, kind), length, RATE, generator)
-    of = "reed" if kind in ("clarinet", "cone") else kind
-    player = voices.draw(generator, of)
-    while of == "reed" and (player["even_db"] < CYLINDER_DB) != (kind == "clarinet"):
-        player = voices.draw(generator, of)
-    return voices.play(notes, player, length, RATE, float(generator.normal(0, 0.1)), generator)[1]
+    return voices.play(notes, voices.draw(generator, kind), length, RATE, float(generator.normal(0, 0.1)), generator)[1]
 
 
 def _by_somebody(role: Role, notes: Notes, length: int, hall: Hall, generator: Generator) -> Played | None:
