@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -148,16 +148,21 @@ def write(path: Path, audio: Audio, kind: str = "wav") -> None:
     """
     channels, length = audio.samples.shape
     pieces = (audio.samples[:, start : start + WRITE_BLOCK] for start in range(0, length, WRITE_BLOCK))
+    write_pieces(path, pieces, Shape(channels, length, audio.rate), kind)
+
+
+def write_pieces(path: Path, pieces: Iterable[Samples], shape: Shape, kind: str = "wav") -> None:
+    """The same for sound that comes in pieces, (channels, samples) each, which add up to what `shape` says."""
     if kind == "wav":
         with wave.open(str(path), "wb") as out:
-            out.setparams((channels, 2, audio.rate, length, "NONE", ""))
+            out.setparams((shape.channels, 2, shape.rate, shape.frames, "NONE", ""))
             for piece in pieces:
                 out.writeframesraw(_sixteen_bits(piece))
         return
     import soundfile
 
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", audio.rate, channels, "PCM_16", format=kind.upper()) as file:
+    with soundfile.SoundFile(buffer, "w", shape.rate, shape.channels, "PCM_16", format=kind.upper()) as file:
         for piece in pieces:
             file.write(np.clip(piece.T, -1.0, 1.0))
     path.write_bytes(buffer.getbuffer())
@@ -232,7 +237,28 @@ def loudness(samples: Samples, rate: int) -> float:
     returns: LUFS, -3.01 for a sine of 997 Hz at full scale in one channel; -inf when nothing passes the gate. Sound of
         less than 400 ms is measured as one block
     """
-    return gated_lufs(_block_powers(samples, rate))
+    return loudness_of(lambda first, last: samples[:, first:last], Shape(len(samples), samples.shape[1], rate))
+
+
+def loudness_of(read: Callable[[int, int], Samples], shape: Shape) -> float:
+    """The same for sound that is not in memory: `read(first, last)` returns these samples of it, (channels, n)."""
+    return gated_lufs(_block_powers(read, shape))
+
+
+def forward(blocks: Iterable[Samples]) -> Callable[[int, int], Samples]:
+    """Reads sound that arrives in blocks for `loudness_of`, which only goes forward."""
+    coming = iter(blocks)
+    waiting: Samples | None = None
+
+    def read(first: int, last: int) -> Samples:
+        nonlocal waiting
+        waiting = next(coming) if waiting is None else waiting
+        while waiting.shape[1] < last - first:
+            waiting = np.concatenate([waiting, next(coming)], axis=1)
+        piece, waiting = waiting[:, : last - first], waiting[:, last - first :]
+        return piece
+
+    return read
 
 
 def gated_lufs(powers: NDArray[np.float64]) -> float:
@@ -244,11 +270,11 @@ def gated_lufs(powers: NDArray[np.float64]) -> float:
     return LUFS_OFFSET + 10 * math.log10(float(gated.mean()))
 
 
-def _block_powers(samples: Samples, rate: int) -> NDArray[np.float64]:
+def _block_powers(read: Callable[[int, int], Samples], shape: Shape) -> NDArray[np.float64]:
     """K-weighted power, summed over channels, of blocks of 400 ms, one every 100 ms. returns: (blocks,)"""
     from scipy.signal import sosfilt
 
-    channels, length = samples.shape
+    channels, length, rate = shape
     filters = k_weighting(rate)
     state = np.zeros((len(filters), channels, 2))
     edges = np.rint(np.arange(0, length * 10 // rate + 1) * rate / 10).astype(np.int64)
@@ -258,7 +284,7 @@ def _block_powers(samples: Samples, rate: int) -> NDArray[np.float64]:
     energies = [np.zeros(1)]
     for first in range(0, len(edges) - 1 if length else 0, HOPS_AT_ONCE):
         part = edges[first : first + HOPS_AT_ONCE + 1]
-        weighted, state = sosfilt(filters, samples[:, part[0] : part[-1]].astype(np.float64), axis=1, zi=state)
+        weighted, state = sosfilt(filters, read(part[0], part[-1]).astype(np.float64), axis=1, zi=state)
         power = np.square(weighted, out=weighted).sum(axis=0)
         energies.append(np.add.reduceat(power, part[:-1] - part[0]))
     energy = np.concatenate(energies).cumsum()

@@ -17,6 +17,8 @@ TABLE = {
     "transcribe": "Hear notes: sound to MIDI.",
     "tag": "Name instruments: which, when, how loud in the mix, and how they sound.",
     "similar": "Find the sounds that are most alike.",
+    "align": "Bring recordings of one performance onto one clock.",
+    "enhance": "Restore phone recordings: dynamics, tone, no noise.",
     "critique": "Judge how much notes sound like music, and which are to blame.",
     "corrupt": "Spoil notes in a known way, to try critics with.",
     "compose": "Make little pieces that please a critic.",

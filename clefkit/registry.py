@@ -44,7 +44,7 @@ FAVOURITE_SOUNDFONTS = ("FluidR3_GM", "MuseScore_General", "MuseScore_General_Li
 
 
 class Asset(NamedTuple):
-    """A file or folder that has a name. kind: "soundfont", "model", "package" or "room"."""
+    """A file or folder that has a name. kind: "soundfont", "model", "package", "room" or "recording"."""
 
     kind: str
     name: str
@@ -148,6 +148,17 @@ def package(name: str) -> Asset:
     raise MissingError(f"{name} is not installed; without what else it asks for: {command}")
 
 
+def recording(name: str) -> Asset:
+    """A sound file that is an option of a stage. Its record has the name alone, so it is found again where one works.
+
+    raises: UsageError when there is no such file
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise UsageError(f"no such file: {name}")
+    return Asset("recording", path.name, path, record.sha256(path))
+
+
 def config(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of itself."""
     return _toml(folder / "config.toml")
@@ -247,7 +258,7 @@ def restored(value: Any) -> Any:
         return value
     if "asset" not in value:
         return {key: restored(each) for key, each in value.items()}
-    finders = {"soundfont": soundfont, "model": model, "package": package, "room": room}
+    finders = {"soundfont": soundfont, "model": model, "package": package, "room": room, "recording": recording}
     asset = finders[value["asset"]](value["name"])
     if asset.sha256 != value["sha256"]:
         raise MissingError(f"{value['asset']} {value['name']} here is another file than the record's")

@@ -20,6 +20,7 @@ class Recipe(StrEnum):
     critic_roll = "critic-roll"
     critic_research = "critic-research"
     tag = "tag"
+    enhance = "enhance"
 
 
 @stream.command(app, ("seed",))
@@ -36,13 +37,16 @@ def train(
         Path | None, typer.Option(metavar="DIR", help="Where the scores are; the card names them. tag: or recordings.")
     ] = None,
     samples: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="More real notes, as gathered; tag takes several.")
+        list[Path] | None, typer.Option(metavar="DIR", help="More real notes; tag and enhance take several.")
     ] = None,
     unlabelled: Annotated[
         Path | None, typer.Option(metavar="DIR", help="tag: recordings of anything, to agree on.")
     ] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="enhance: own pairs, as clefkit align --dataset makes them.")
+    ] = None,
     begin: Annotated[
-        str | None, typer.Option("--from", metavar="NAME|PATH", help="tag: a checkpoint to begin with.")
+        str | None, typer.Option("--from", metavar="NAME|PATH", help="tag, enhance: a checkpoint to begin with.")
     ] = None,
     freeze: Annotated[bool, typer.Option("--freeze", help="tag: leave the trunk of --from as it is.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="How long to train.")] = None,
@@ -58,6 +62,8 @@ def train(
     tag learns from stems that are rendered from scores; or, when --data is a folder like OpenMIC-2018, MUSDB18-HQ,
     MedleyDB or Slakh2100, or one folder an instrument, from these recordings.
 
+    enhance learns from music that is played and heard through phones, all of them drawn; or from --pairs.
+
     --quick shows that all of it works. For notes it needs no data but a soundfont: three minutes of one core end in a
     note F1 of .62 on exercises that it has not heard. Critics learn from the first editions of Chopin alone.
 
@@ -66,6 +72,7 @@ def train(
       clefkit train notes --quick --work work --out models/mine-1 --soundfont FluidR3_GM --threads 2
       clefkit train notes --data data --samples samples --work work --out models/notes-2 --soundfont FluidR3_GM
       clefkit train tag --data musdb18hq --from tag --freeze --work work --out models/mine-1 --threads 2
+      clefkit train enhance --pairs pairs --from enhance --work work --out models/mine-1
     """
     import json
 
@@ -77,6 +84,7 @@ def train(
         fonts=tuple(registry.soundfont(name).path for name in soundfont or ()),
         samples=tuple(samples or ()),
         unlabelled=unlabelled,
+        pairs=pairs,
         begin=registry.checkpoint(begin).path if begin else None,
         freeze=freeze,
         steps=steps,

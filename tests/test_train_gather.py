@@ -17,7 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from clefkit.errors import InputError, MissingError
-from clefkit.train import gather
+from clefkit.train import gather, single
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="reads repositories with git")
 
@@ -115,6 +115,21 @@ def entries(sources: Path, digest: str = "") -> list[gather.Entry]:
 def index(out: Path) -> dict[str, dict[str, str]]:
     with (out / "index.csv").open(encoding="utf-8", newline="") as file:
         return {row["source_file"]: row for row in csv.DictReader(file)}
+
+
+def test_the_full_band_is_kept_where_it_is_asked_for(sources: Path, tmp_path: Path) -> None:
+    for folder, rate in (("half", single.RATE), ("full", 44_100)):
+        list(gather.gather(sources, tmp_path / folder, entries(sources), rate))
+    half, full = (index(tmp_path / folder) for folder in ("half", "full"))
+    assert full.keys() == half.keys()
+    for name, row in full.items():
+        assert float(row["onset_s"]) == pytest.approx(float(half[name]["onset_s"]), abs=0.002)
+        assert row["midi_pitch"] == half[name]["midi_pitch"] or float(row["midi_pitch"]) == pytest.approx(
+            float(half[name]["midi_pitch"]), abs=0.02
+        )
+        told = soundfile.info(tmp_path / "full" / row["file"])
+        assert told.samplerate == 44_100
+        assert told.duration == pytest.approx(soundfile.info(tmp_path / "half" / row["file"]).duration, abs=0.01)
 
 
 def test_notes_are_cut_measured_and_told_apart(sources: Path, tmp_path: Path) -> None:

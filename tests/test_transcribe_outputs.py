@@ -15,8 +15,8 @@ from clefkit import audio, features, midi, notes, transcribe
 from clefkit.audio import Audio
 from clefkit.errors import UsageError
 from clefkit.record import Source
+from clefkit.spool import Spool
 from clefkit.transcribe import bends, playback, roll, settings
-from clefkit.transcribe.spool import Spool
 
 Array = NDArray[np.float32]
 RATE = features.RATE

@@ -13,9 +13,9 @@ from clefkit import audio, features, notes, registry, transcribe
 from clefkit.audio import Audio
 from clefkit.notes import Notes
 from clefkit.record import Source
+from clefkit.spool import Spool
 from clefkit.transcribe import infer, plot, settings
 from clefkit.transcribe.listen import Heard
-from clefkit.transcribe.spool import Spool
 
 
 def heard(found: Notes, seconds: float, tone: int = 60) -> Heard:

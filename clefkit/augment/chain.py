@@ -31,12 +31,14 @@ import numpy as np
 from clefkit import audio, clock
 from clefkit.audio import Audio
 from clefkit.augment import (
+    agc,
     band,
     codec,
     compressor,
     detune,
     dynamic_range,
     eq,
+    expander,
     filters,
     gain,
     limiter,
@@ -49,6 +51,7 @@ from clefkit.augment import (
     room,
     saturation,
     settings,
+    suppression,
     width,
     wow,
 )
@@ -98,6 +101,9 @@ BENDING: dict[str, Bending] = {"detune": detune, "wow": wow}
 EFFECTS: dict[str, Effect] = {
     "noise": noise,
     "compressor": compressor,
+    "agc": agc,
+    "expander": expander,
+    "suppression": suppression,
     "limiter": limiter,
     "phone": phone,
     "gain": gain,

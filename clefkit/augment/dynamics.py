@@ -1,4 +1,4 @@
-"""Gain that follows the level: compressor, automatic gain, limiter.
+"""Gain that follows the level: compressor, limiter, and what automatic gain and expander share with them.
 
 One gain for all channels, so the stereo image stays. The level is taken in short frames, the gain is drawn in straight
 lines from frame to frame and looks one frame ahead, so nothing is delayed. (JUCE's compressor, which pedalboard uses,
@@ -27,10 +27,10 @@ def compress(sound: Audio, threshold_db: float, ratio: float, attack_s: float, r
 
     The knee is 6 dB wide. attack_s, release_s: the time in which 63 % of a change of gain happens
     """
-    frame = max(1, round(LEVEL_FRAME_S * sound.rate))
-    over = 20 * np.log10(np.maximum(_frame_rms(sound, frame), FLOOR)) - threshold_db
+    frame = level_frame(sound.rate)
+    over = levels_db(sound) - threshold_db
     bent = np.clip(over + KNEE_DB / 2, 0, KNEE_DB) ** 2 / (2 * KNEE_DB) + np.maximum(over - KNEE_DB / 2, 0)
-    reduction = _smooth(bent * (1 - 1 / ratio), attack_s, release_s, frame / sound.rate)
+    reduction = smooth(bent * (1 - 1 / ratio), attack_s, release_s, frame / sound.rate)
     return with_gain(sound, np.append(reduction, reduction[-1]), frame)
 
 
@@ -38,16 +38,28 @@ def limit(sound: Audio, ceiling_db: float, release_s: float) -> Audio:
     """No sample above the ceiling (dB relative to full scale); the gain is back by 63 % after `release_s`."""
     frame = max(1, round(PEAK_FRAME_S * sound.rate))
     over = np.maximum(20 * np.log10(np.maximum(_frame_peaks(sound, frame), FLOOR)) - ceiling_db, 0)
-    held = _smooth(over, 0.0, release_s, frame / sound.rate)
+    held = smooth(over, 0.0, release_s, frame / sound.rate)
     # At each border the stronger of its two frames, so that the line between borders is never too weak.
     return with_gain(sound, np.maximum(np.append(held, 0), np.append(0, held)), frame)
 
 
-def _frame_rms(sound: Audio, frame: int) -> NDArray[np.float64]:
+def level_frame(rate: int) -> int:
+    """Samples of a frame of `levels_db`, 5 ms."""
+    return max(1, round(LEVEL_FRAME_S * rate))
+
+
+def levels_db(sound: Audio, window_s: float = LEVEL_FRAME_S) -> NDArray[np.float64]:
+    """Root mean square of each frame, or of the last `window_s`, in dB relative to full scale. returns: (frames,)"""
+    frame = level_frame(sound.rate)
     starts = np.arange(0, sound.samples.shape[1], frame)
     energy = np.sum([_reduced(np.add, channel, starts, square=True) for channel in sound.samples], axis=0)
     lengths = np.minimum(starts + frame, sound.samples.shape[1]) - starts
-    return np.asarray(np.sqrt(energy / lengths / len(sound.samples)))
+    power = energy / lengths / len(sound.samples)
+    count = min(max(1, round(window_s * sound.rate / frame)), len(power))
+    if count > 1:
+        sums = np.cumsum(np.pad(power, (count, 0)))
+        power = np.maximum(sums[count:] - sums[:-count], 0) / np.minimum(np.arange(1, len(power) + 1), count)
+    return np.asarray(20 * np.log10(np.maximum(np.sqrt(power), FLOOR)))
 
 
 def _frame_peaks(sound: Audio, frame: int) -> NDArray[np.float64]:
@@ -69,8 +81,11 @@ def _reduced(
     return np.concatenate(parts)
 
 
-def _smooth(reduction: NDArray[np.float64], attack_s: float, release_s: float, step_s: float) -> NDArray[np.float64]:
-    """One pole, fast when the reduction grows and slow when it shrinks. It starts settled. In dB."""
+def smooth(reduction: NDArray[np.float64], attack_s: float, release_s: float, step_s: float) -> NDArray[np.float64]:
+    """One pole with the first time constant while the reduction grows, the second while it shrinks.
+
+    In dB; it starts settled
+    """
     attack, release = (math.exp(-step_s / each) if each > 0 else 0.0 for each in (attack_s, release_s))
     state, out = float(reduction[0]), []
     for value in reduction.tolist():

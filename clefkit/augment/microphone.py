@@ -106,7 +106,7 @@ MICROPHONES = {
 SETTINGS: settings.Table = {
     "microphone": settings.Name(MICROPHONES.keys),
     "distance_m": settings.Number(0.1, 10, default=1),
-    "unit_db": settings.Number(0, 3, default=0),
+    "unit_db": settings.Number(0, 10, default=0),
     "seed": settings.Seed(),
 }
 PUBLISHED_M = 1.0

@@ -2,44 +2,69 @@
 
 The sound is cut into frames of some 23 ms that overlap by half (square root of Hann before and after, so that they add
 up to the sound itself) and into bands of 200 Hz, wider above 1 kHz. The noise of a band is the least of its smoothed
-power over 3 s, corrected for being the least (after Martin, Noise power spectral density estimation based on optimal
-smoothing and minimum statistics, 2001). It counts as noise only up to 20 dB under the active level (see `level`), so
-that a held note is none. The gain is that of spectral subtraction (Berouti, Schwartz and Makhoul, Enhancement of speech
-corrupted by acoustic noise, 1979): three times the noise is taken away, but never more than down to a floor. It follows
-averages of three frames, opens its neighbours a little, opens at once and closes slowly, so that no lonely band sings
-(musical noise), and onsets keep their place and strength. All channels have one gain; nothing is delayed.
+power over some seconds, corrected for being the least (after Martin, Noise power spectral density estimation based on
+optimal smoothing and minimum statistics, 2001). It counts as noise only up to 20 dB under the active level (see
+`level`), so that a held note is none; a preset may set less than 20 dB: then held notes are thinned out and decays cut
+short, as phones do it that are made for speech. The gain is that of spectral subtraction (Berouti, Schwartz and
+Makhoul, Enhancement of speech corrupted by acoustic noise, 1979): three times the noise is taken away, but never more
+than down to a floor. It follows averages of three frames, opens its neighbours a little, opens at once and closes
+slowly, so that no lonely band sings (musical noise), and onsets keep their place and strength. All channels have one
+gain; nothing is delayed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.audio import Audio, Samples
-from clefkit.augment import level
+from clefkit.augment import level, settings
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 FRAME_S = 0.023
 NARROWEST_HZ = 200.0
 RELATIVE_WIDTH = 0.2
 SMOOTH_S = 0.2
-WINDOW_S = 3.0
 MEAN_TO_LEAST = 1.4
-NOISE_BELOW_DB = -20.0
-SUBTRACTED = 3.0
 AVERAGED = 3
 CLOSES_S = 0.08
 FRAMES_AT_ONCE = 1024
 SILENCE = 1e-16
 
+SETTINGS: settings.Table = {
+    "most_db": settings.Number(0, 30),
+    "noise_below_db": settings.Number(-40, 20, default=-20),
+    "window_s": settings.Number(0.3, 10, default=3),
+    "subtracted": settings.Number(1, 10, default=3),
+}
+
 Bands = NDArray[np.float32]  # (bins, bands): how much of a bin belongs to which band
 Powers = NDArray[np.float32]  # (frames, bands)
 
 
-def suppress(sound: Audio, most_db: float) -> Audio:
-    """Steady noise softer by up to `most_db`. The length stays, and silence stays silence."""
+def draw(given: dict[str, Any], rng: Generator) -> dict[str, Any]:
+    """raises: InputError naming the key"""
+    return settings.draw(SETTINGS, given, rng)
+
+
+def apply(sound: Audio, numbers: dict[str, Any]) -> Audio:
+    return suppress(sound, **numbers)
+
+
+def suppress(
+    sound: Audio, most_db: float, noise_below_db: float = -20.0, window_s: float = 3.0, subtracted: float = 3.0
+) -> Audio:
+    """Steady noise softer by up to `most_db`. The length stays, and silence stays silence.
+
+    noise_below_db: relative to the active level, what is louder counts as noise no more; window_s: in which noise is
+    steady; subtracted: how many times the noise is taken away
+    """
     active = level.active_db(sound)
     if not np.isfinite(active):
         return sound
@@ -48,7 +73,9 @@ def suppress(sound: Audio, most_db: float) -> Audio:
     size = 1 << round(math.log2(FRAME_S * sound.rate))
     hop, window = size // 2, _window(size)
     bands = _bands(size, sound.rate)
-    gains = _gains(_powers(sound, size, bands), 10 ** ((active + NOISE_BELOW_DB) / 10), most_db, hop / sound.rate)
+    powers = _powers(sound, size, bands)
+    noise = _noise(powers, 10 ** ((active + noise_below_db) / 10), window_s, hop / sound.rate)
+    gains = _gains(powers, np.float32(subtracted) * noise, most_db, hop / sound.rate)
     out = np.zeros_like(sound.samples)
     for first, spectra in _spectra(sound.samples, size):
         softened = spectra * (gains[first : first + spectra.shape[1]] @ bands.T)
@@ -103,16 +130,22 @@ def _powers(sound: Audio, size: int, bands: Bands) -> Powers:
     return np.concatenate(parts)
 
 
-def _gains(powers: Powers, loudest_noise: float, most_db: float, step_s: float) -> Powers:
-    """Factors for each frame and band."""
+def _noise(powers: Powers, loudest: float, window_s: float, step_s: float) -> Powers:
+    """What is taken for noise, for each frame and band."""
     from scipy import ndimage
 
     smooth = ndimage.uniform_filter1d(powers, max(1, round(SMOOTH_S / step_s)), axis=0, mode="nearest")
     smooth[smooth < SILENCE] = np.inf
-    least = ndimage.minimum_filter1d(smooth, max(1, round(WINDOW_S / step_s)), axis=0, mode="nearest")
-    noise = np.minimum(MEAN_TO_LEAST * least, np.float32(loudest_noise))
+    least = ndimage.minimum_filter1d(smooth, max(1, round(window_s / step_s)), axis=0, mode="nearest")
+    return np.asarray(np.minimum(MEAN_TO_LEAST * least, loudest), np.float32)
+
+
+def _gains(powers: Powers, taken: Powers, most_db: float, step_s: float) -> Powers:
+    """Factors for each frame and band."""
+    from scipy import ndimage
+
     average = ndimage.uniform_filter1d(powers, AVERAGED, axis=0, mode="nearest")
-    left = 1 - SUBTRACTED * noise / np.maximum(average, SILENCE)
+    left = 1 - taken / np.maximum(average, SILENCE)
     decibels = 10 * np.log10(np.maximum(left, 10 ** (-most_db / 10)))
     beside = np.maximum(ndimage.uniform_filter1d(decibels, 3, axis=1, mode="nearest"), decibels)
     return (10 ** (_closing(beside, math.exp(-step_s / CLOSES_S)) / 20)).astype(np.float32)

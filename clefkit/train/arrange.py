@@ -79,12 +79,12 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
     returns: notes from 0 to `length_s`, one part an instrument; `tuning` in semitones, already in the bends
     """
     tempo = float(np.clip(np.exp(generator.normal(0, 0.22)), 0.6, 1.7))
-    melodic = _without_drums(piece)
-    stretch = _stretch(melodic, length_s, tempo, generator)
+    tuneful = melodic(piece)
+    chosen = stretch(tuneful, length_s, tempo, generator)
     transposition = int(generator.integers(-6, 7))
     tuning = float(generator.uniform(-0.5, 0.5) if generator.random() < 0.45 else generator.normal(0, 0.08))
     voices = []
-    for voice in _doubled(_voices(stretch, generator), generator):
+    for voice in _doubled(_voices(chosen, generator), generator):
         program, shift = _instrument(voice.pitch + transposition, generator)
         played = perform(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
         voices.append(Voice(played, program, manner(played, program, tuning, length_s, generator)))
@@ -94,12 +94,12 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
     return Chosen(voices, tuning)
 
 
-def _without_drums(piece: Notes) -> Notes:
+def melodic(piece: Notes) -> Notes:
     drums = np.array([part.drums for part in piece.parts])
     return take(piece, ~drums[piece.part])
 
 
-def _stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) -> Notes:
+def stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) -> Notes:
     """The notes of one stretch, from time 0 on, at another tempo."""
     span = length_s * tempo
     start = float(generator.uniform(0, max(0.1, piece.onset[-1] - span)))

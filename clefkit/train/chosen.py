@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 from clefkit.train import critics, recipes
+from clefkit.train.enhance import recipe as enhance
 from clefkit.train.tag import recipe as tag
 
-ONLY_TAG = ("unlabelled", "begin", "freeze")
+# Options that not all recipes have.
+OWN = {tag.RECIPE: ("unlabelled", "begin", "freeze"), enhance.RECIPE: ("pairs", "begin")}
 
 
 class Wishes(NamedTuple):
@@ -20,6 +22,7 @@ class Wishes(NamedTuple):
     fonts: tuple[Path, ...]
     samples: tuple[Path, ...]
     unlabelled: Path | None
+    pairs: Path | None
     begin: Path | None
     freeze: bool
     steps: int | None
@@ -31,12 +34,26 @@ def run(recipe: str, wishes: Wishes, work: Path, out: Path, *, seed: int, thread
 
     raises: UsageError when an option is missing, or is none of this recipe's
     """
+    _check(recipe, wishes)
+    if recipe == enhance.RECIPE:
+        improver = enhance.Plan(
+            wishes.data,
+            wishes.fonts,
+            wishes.samples,
+            wishes.pairs,
+            wishes.begin,
+            steps=wishes.steps,
+            quick=wishes.quick,
+        )
+        return enhance.run(improver, work, out, seed=seed, threads=threads)
     if recipe == tag.RECIPE:
         if wishes.data is None:
             raise UsageError("training tag needs --data: scores (the model card names them), or recordings of your own")
-        plan = tag.Plan(wishes.data, *wishes[1:])
+        plan = tag.Plan(
+            wishes.data, wishes.fonts, wishes.samples, wishes.unlabelled, wishes.begin,
+            freeze=wishes.freeze, steps=wishes.steps, quick=wishes.quick,
+        )  # fmt: skip
         return tag.run(plan, work, out, seed=seed, threads=threads)
-    _check(wishes)
     if recipe in critics.PLANS:
         critic = critics.plan(recipe, quick=wishes.quick, steps=wishes.steps)
         return critics.run(critic, work, out, wishes.data, wishes.fonts[0], seed=seed, threads=threads)
@@ -47,11 +64,12 @@ def run(recipe: str, wishes: Wishes, work: Path, out: Path, *, seed: int, thread
     )
 
 
-def _check(wishes: Wishes) -> None:
-    foreign = [name for name in ONLY_TAG if getattr(wishes, name)]
-    if foreign:
-        raise UsageError(f"--{foreign[0].replace('begin', 'from')} belongs to the recipe tag")
-    if not wishes.fonts:
+def _check(recipe: str, wishes: Wishes) -> None:
+    for name in dict.fromkeys(name for names in OWN.values() for name in names):
+        if getattr(wishes, name) and name not in OWN.get(recipe, ()):
+            whose = " and ".join(other for other, names in OWN.items() if name in names)
+            raise UsageError(f"--{name.replace('begin', 'from')} belongs to the recipe {whose}")
+    if recipe not in OWN and not wishes.fonts:
         raise UsageError("give a font to play with: --soundfont FluidR3_GM")
-    if len(wishes.samples) > 1:
-        raise UsageError("only the recipe tag takes several --samples")
+    if recipe not in OWN and len(wishes.samples) > 1:
+        raise UsageError("only the recipes tag and enhance take several --samples")

@@ -3,7 +3,7 @@
 `samples.toml` names the repositories, each at one commit and with the licence that it states, and the files of every
 instrument by a pattern that says what pitch a name means. From clones of them this makes
 
-    <instrument>/<file>.flac    22,050 Hz, mono, 16 bits, at most 8 s, peak -1 dB
+    <instrument>/<file>.flac    22,050 Hz (or --rate), mono, 16 bits, at most 8 s, peak -1 dB
     noise/<file>.flac           what has no pitch
     drum/<file>.flac, speech/   what has one, but is nobody's note
     index.csv                   one row a file: COLUMNS
@@ -14,7 +14,7 @@ commit, so a clone needs no work tree, and their hashes are checked.
 
     python -m clefkit.train.gather --sources CLONES --out FOLDER
 
-`--table tag_samples` takes another table, drums.
+`--table tag_samples` takes another table, drums; `--only OWNER/NAME` some of the repositories.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Entry(NamedTuple):
 
 
 class Note(NamedTuple):
-    """sound: (samples,) at `single.RATE`; onset_s: in it; pitch: MIDI, nan where there is none"""
+    """sound: (samples,), at the rate of the folder; onset_s: in it; pitch: MIDI, nan where there is none"""
 
     sound: Array
     onset_s: float
@@ -124,17 +124,17 @@ def _entry(repository: dict[str, Any], instrument: dict[str, Any]) -> Entry:
     )
 
 
-def gather(sources: Path, out: Path, entries: list[Entry]) -> Iterator[str]:
+def gather(sources: Path, out: Path, entries: list[Entry], rate: int = single.RATE) -> Iterator[str]:
     """Make the folder; what an earlier run left there and this one doesn't make is removed at the end.
 
-    sources: holds the clones, each in a folder named `owner+name`
+    sources: holds the clones, each in a folder named `owner+name`; rate: Hz, of what is made
     yields: a line for people after each instrument
     raises: MissingError with the lines that get what is missing, InputError when files differ from the table's
     """
     _check_sources(sources, entries)
     rows: list[dict[str, str]] = []
     for entry in entries:
-        mine, reasons = _instrument(sources / entry.source.replace("/", "+"), out, entry)
+        mine, reasons = _instrument(sources / entry.source.replace("/", "+"), out, entry, rate)
         rows += mine
         left = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         yield f"{entry.name}: {len(mine)} notes" + (f", left out: {left}" if left else "")
@@ -219,7 +219,7 @@ def contents(clone: Path, commit: str, names: list[str]) -> Iterator[bytes]:
         answers.read(1)
 
 
-def _instrument(clone: Path, out: Path, entry: Entry) -> tuple[list[dict[str, str]], Counter[str]]:
+def _instrument(clone: Path, out: Path, entry: Entry, rate: int) -> tuple[list[dict[str, str]], Counter[str]]:
     """Make the files of one instrument.
 
     returns: its rows, and how many recordings were left out for which reason
@@ -234,12 +234,12 @@ def _instrument(clone: Path, out: Path, entry: Entry) -> tuple[list[dict[str, st
             continue
         seen.add(digest)
         try:
-            note = _note(content, entry, match)
+            note = _note(content, entry, match, rate)
         except single.UnfitError as reason:
             reasons[str(reason)] += 1
             continue
         rows.append(_row(entry, match, note, digest))
-        _write(out / rows[-1]["file"], note.sound)
+        _write(out / rows[-1]["file"], note.sound, rate)
     if entry.digest not in ("", whole.hexdigest()):
         raise InputError(
             f"the files of {entry.name} in {entry.source} have the digest {whole.hexdigest()}, not {entry.digest}"
@@ -269,10 +269,10 @@ def _row(entry: Entry, match: re.Match[str], note: Note, digest: str) -> dict[st
     }
 
 
-def _write(path: Path, sound: Array) -> None:
+def _write(path: Path, sound: Array, rate: int) -> None:
     path.parent.mkdir(exist_ok=True, parents=True)
     part = path.with_name(f".{path.name}.part")
-    soundfile.write(part, sound, single.RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(part, sound, rate, format="FLAC", subtype="PCM_16")
     part.replace(path)
 
 
@@ -295,26 +295,27 @@ def named_pitch(match: re.Match[str], keys: dict[str, int]) -> float:
     return 12.0 * (int(note[3]) + 1) + STEPS[note[1].lower()] + ALTERED[note[2]]
 
 
-def _note(content: bytes, entry: Entry, match: re.Match[str]) -> Note:
-    """A recording made ready.
+def _note(content: bytes, entry: Entry, match: re.Match[str], rate: int) -> Note:
+    """A recording made ready, at that rate.
 
     raises: single.UnfitError when it is not good enough
     """
     try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        samples, own_rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise single.UnfitError("unreadable") from error
     recorded = np.asarray(samples, dtype=np.float32)
     single.check_peaks(recorded)
-    mono = soxr.resample(recorded.mean(axis=1), entry.rate or rate, single.RATE, quality="HQ")
+    mono = soxr.resample(recorded.mean(axis=1), entry.rate or own_rate, rate, quality="HQ")
     sound = np.asarray(mono, dtype=np.float32)
-    sound, onset_s = single.cut(sound - sound.mean())
+    sound, onset_s = single.cut(sound - sound.mean(), rate)
+    low = np.asarray(soxr.resample(sound, rate, single.RATE) if rate != single.RATE else sound, np.float32)
     if entry.family in NO_PITCH:
         if entry.family == "noise":
-            single.check_noise(sound)
+            single.check_noise(low)
         return Note(sound, onset_s, float("nan"))
     named = named_pitch(match, entry.keys) + entry.transpose
-    return Note(sound, onset_s, single.sounding_pitch(sound[round(onset_s * single.RATE) :], named, entry.family))
+    return Note(sound, onset_s, single.sounding_pitch(low[round(onset_s * single.RATE) :], named, entry.family))
 
 
 def _main(arguments: Iterable[str]) -> None:
@@ -322,9 +323,13 @@ def _main(arguments: Iterable[str]) -> None:
     parser.add_argument("--sources", type=Path, required=True, metavar="DIR", help="clones named owner+name")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
     parser.add_argument("--table", choices=TABLES, default="samples", help="which recordings")
+    parser.add_argument("--rate", type=int, default=single.RATE, metavar="HZ", help="of what is made")
+    parser.add_argument("--only", action="append", metavar="OWNER/NAME", help="these repositories")
     chosen = parser.parse_args(list(arguments))
     try:
-        for line in gather(chosen.sources, chosen.out, table(TABLE.with_name(f"{chosen.table}.toml"))):
+        entries = table(TABLE.with_name(f"{chosen.table}.toml"))
+        wanted = [each for each in entries if not chosen.only or each.source in chosen.only]
+        for line in gather(chosen.sources, chosen.out, wanted, chosen.rate):
             sys.stderr.write(f"{line}\n")
     except ClefkitError as error:
         sys.exit(f"gather: {error}")

@@ -137,12 +137,12 @@ def record_one(
     preset: of `augment`, "" for none
     """
     generator = np.random.default_rng(seed)
-    work, voices = _stretch(works, count, generator)
+    work, voices = drawn(works, count, generator)
     taken: list[Instrument] = []
     parts, stems = [], []
     for voice in voices:
         instrument = _instrument(voice, [each for each in choice if each not in taken], generator)
-        stem, notes = _play(voice, instrument)
+        stem, notes = stem_of(voice, instrument)
         taken.append(instrument)
         parts.append(notes)
         stems.append(_leveled(stem, generator))
@@ -154,7 +154,7 @@ def record_one(
     return Recording(name, sound, moved.moved(_joined(parts, taken)), taken, work, preset)
 
 
-def _stretch(works: dict[str, Notes], count: int, generator: Generator) -> tuple[str, list[Notes]]:
+def drawn(works: dict[str, Notes], count: int, generator: Generator) -> tuple[str, list[Notes]]:
     """A stretch of some work in which `count` voices play; quartets for four, else songs as often."""
     names = list(works)
     for _ in range(10_000):
@@ -201,7 +201,7 @@ def _instrument(voice: Notes, choice: Sequence[Instrument], generator: Generator
     return choice[int(generator.choice(len(choice), p=weights / weights.sum()))]
 
 
-def _play(voice: Notes, instrument: Instrument) -> tuple[Array, Notes]:
+def stem_of(voice: Notes, instrument: Instrument) -> tuple[Array, Notes]:
     """(samples,) of 30 s, and the notes that sound in it; those out of range move by octaves."""
     below = np.ceil(np.maximum(instrument.lowest - voice.pitch, 0) / 12) * 12
     above = np.ceil(np.maximum(voice.pitch - instrument.highest, 0) / 12) * 12

@@ -96,7 +96,7 @@ def _sampled(part: Voice, hall: Hall, length: int, tuning: float, generator: Gen
 
 def _on_font(part: Voice, hall: Hall, length: int, generator: Generator) -> Played | None:
     """On a preset; notes end when the pedal lets them go."""
-    chosen = _preset(part, hall, generator)
+    chosen = preset(part, hall, generator)
     rate = int(generator.choice([features.RATE, 2 * features.RATE], p=[0.75, 0.25]))
     parts = (Part("", part.program, part.drums),)
     rendering = synth.render(Performance(replace(part.notes, parts=parts), part.controls), [chosen], rate)
@@ -112,7 +112,7 @@ def _on_font(part: Voice, hall: Hall, length: int, generator: Generator) -> Play
     return Played(replace(heard, offset=np.maximum(ends, heard.onset + 0.03)), sound, _name(chosen))
 
 
-def _preset(part: Voice, hall: Hall, generator: Generator) -> Timbre:
+def preset(part: Voice, hall: Hall, generator: Generator) -> Timbre:
     kind = Part("", part.program, part.drums)
     fitting = [each for each in timbre.candidates(kind, hall.fonts) if allowed(each, hall.split)]
     fitting = [each for each in fitting if timbre.covers(_plain(each), part.notes.pitch.tolist())] or fitting

@@ -39,16 +39,16 @@ def check_noise(sound: Array) -> None:
         raise UnfitError("pitched")
 
 
-def cut(sound: Array) -> tuple[Array, float]:
+def cut(sound: Array, rate: int = RATE) -> tuple[Array, float]:
     """A note from just before its attack to where it has died away, at a peak of -1 dB.
 
     The attack starts where the level (of the last 10 ms) comes within 26 dB of the loudest of the first second; the
     onset is where it comes within 16 dB, which is where a slow bow or breath is heard to begin.
-    sound: (samples,) at RATE
+    sound: (samples,); rate: Hz
     returns: the note, and its onset in it, in seconds
     raises: UnfitError when nothing sounds, or noise is in front of it
     """
-    size, hop = RATE // 100, RATE // 1000
+    size, hop = rate // 100, rate // 1000
     energy = np.cumsum(np.pad(sound.astype(np.float64) ** 2, (size, 0)))
     level = np.sqrt((energy[size:] - energy[:-size]) / size)[::hop]
     if level.max(initial=0.0) < 1e-4:
@@ -61,15 +61,15 @@ def cut(sound: Array) -> tuple[Array, float]:
     before = level[: max(0, start - 20)]
     if len(before) > 50 and np.median(before) > loudest * 10 ** (-25 / 20):
         raise UnfitError("noisy")
-    first = max(0, start * hop - round(BEFORE_S * RATE))
+    first = max(0, start * hop - round(BEFORE_S * rate))
     dead = np.flatnonzero(level > level.max() * 10 ** (-60 / 20))[-1]
-    piece = sound[first : min(int(dead) * hop + size, first + round(LONGEST_S * RATE))].copy()
+    piece = sound[first : min(int(dead) * hop + size, first + round(LONGEST_S * rate))].copy()
     if len(piece) < SHORTEST_S * RATE:
         raise UnfitError("short")
-    into, away = min(40, onset * hop - first), round(0.02 * RATE)
+    into, away = min(40 * rate // RATE, onset * hop - first), round(0.02 * rate)
     piece[:into] *= np.linspace(0, 1, into, dtype=np.float32)
     piece[-away:] *= np.linspace(1, 0, away, dtype=np.float32)
-    return piece * np.float32(PEAK / np.abs(piece).max()), (onset * hop - first) / RATE
+    return piece * np.float32(PEAK / np.abs(piece).max()), (onset * hop - first) / rate
 
 
 def sounding_pitch(sound: Array, named: float, family: str) -> float:

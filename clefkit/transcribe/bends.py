@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clefkit import features
 from clefkit.notes import Control, Notes
-from clefkit.transcribe.spool import Spool
+from clefkit.spool import Spool
 
 Curve = NDArray[np.float64]
 

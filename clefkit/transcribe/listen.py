@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from clefkit import features, tuning
 from clefkit.notes import Notes
+from clefkit.spool import Spool
 from clefkit.tag import hearing as cells
 from clefkit.tag import infer as tags
 from clefkit.transcribe import infer, names
 from clefkit.transcribe.decode import Decoder, Found, collected
 from clefkit.transcribe.infer import Hearing
-from clefkit.transcribe.spool import Spool
 from clefkit.transcribe.thresholds import Thresholds
 from clefkit.transcribe.timbre import Collector
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from clefkit import features
 from clefkit.notes import Notes
+from clefkit.spool import Spool
 from clefkit.transcribe.listen import Heard
-from clefkit.transcribe.spool import Spool
 
 Pixels = NDArray[np.uint8]
 

@@ -1,0 +1,1 @@
+"""How the checkpoint `enhance` is made."""

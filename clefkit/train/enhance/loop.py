@@ -1,0 +1,165 @@
+"""Training of the network that enhances, on levels in bands. What an interrupted run left is gone on with."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import multiprocessing
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from clefkit.nets.enhance import Enhance
+from clefkit.train import state as kept
+from clefkit.train.enhance import batches, losses, pairs
+from clefkit.train.enhance.batches import Batch
+from clefkit.train.enhance.pairs import Pairs
+
+RATE, DECAY, WARM_UP, FALLS_FROM = 3e-3, 0.01, 100, 0.35
+AVERAGE = 0.998
+BATCH = 8
+EVERY, JUDGED = 100, 500
+TOGETHER, AHEAD = 4, 3
+
+
+class State(NamedTuple):
+    """As `state` keeps it."""
+
+    network: Enhance
+    average: Enhance
+    within: torch.optim.Optimizer
+    rest: torch.optim.Optimizer
+    step: int
+
+
+def train(
+    shards: Path, work: Path, steps: int, seed: int, threads: int, begin: Path | None = None
+) -> Iterator[dict[str, Any]]:
+    """Train up to `steps`.
+
+    begin: a checkpoint's folder to begin with, where nothing is to be gone on with
+    yields: every EVERY steps, the losses since; every JUDGED steps also those of the validation set
+    """
+    torch.set_num_threads(threads)
+    state = _start(work, seed, begin)
+    held_out = judges(shards)
+    sums: dict[str, float] = {}
+    for batch in _batches(shards, seed, range(state.step, steps)):
+        found = _learn(state, batch, _rate(state.step, steps))
+        state = state._replace(step=state.step + 1)
+        sums = {name: sums.get(name, 0.0) + value for name, value in found.items()}
+        if state.step % EVERY == 0 or state.step == steps:
+            count = EVERY if state.step % EVERY == 0 else state.step % EVERY
+            row = {"step": state.step, **{name: round(value / count, 4) for name, value in sums.items()}}
+            if state.step % JUDGED == 0 or state.step == steps:
+                row |= {f"held_out_{name}": value for name, value in judged(state.average, held_out).items()}
+                kept.save(work / "state.pt", state)
+            sums = {}
+            yield row
+
+
+def judges(shards: Path) -> list[Pairs]:
+    """The validation pairs."""
+    return [pairs.load(path) for path in sorted(shards.glob("validation-???.npz"))]
+
+
+def trained(work: Path) -> tuple[Enhance, int]:
+    """The averaged network that a training left, and its step."""
+    state = _start(work, 0, None)
+    return state.average, state.step
+
+
+def judged(network: Enhance, held_out: Sequence[Pairs]) -> dict[str, float]:
+    """The measures of validation pairs."""
+    found: dict[str, list[Tensor]] = {}
+    with torch.inference_mode():
+        for shard in held_out:
+            for first in range(0, len(shard.clean), BATCH):
+                batch = batches.every(shard, range(first, min(first + BATCH, len(shard.clean))))
+                heard, clean, overall = (torch.from_numpy(each).float() for each in batch)
+                for name, value in losses.measures(heard, clean, network(heard, overall)).items():
+                    found.setdefault(name, []).append(value)
+    return {name: round(float(torch.cat(values).mean()), 4) for name, values in found.items()}
+
+
+def _learn(state: State, batch: Batch, rate: float) -> dict[str, float]:
+    for optimiser in (state.within, state.rest):
+        optimiser.param_groups[0]["lr"] = rate
+    heard, clean, overall = (torch.from_numpy(each).float() for each in batch)
+    measured = losses.measures(heard, clean, state.network(heard, overall))
+    total = losses.total(measured)
+    state.network.zero_grad()
+    torch.autograd.backward(total)
+    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
+        matrix.grad = None if weight.grad is None else kept.matrix(weight.grad)
+    for optimiser in (state.within, state.rest):
+        optimiser.step()
+    kept.follow(state.average, state.network, min(AVERAGE, state.step / (state.step + 20)))
+    if not math.isfinite(float(total.detach())):
+        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    return {"total": float(total.detach()), **{name: float(each.detach().mean()) for name, each in measured.items()}}
+
+
+def _rate(step: int, steps: int) -> float:
+    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps * (1 - FALLS_FROM)))
+
+
+def _within(network: Enhance) -> list[Tensor]:
+    """The weights between layers, which Muon moves."""
+    named = dict(network.time.named_parameters())
+    recurrent = [each for name, each in named.items() if name.startswith("weight")]
+    return [network.inward.weight, network.outward.weight, *recurrent]
+
+
+def _start(work: Path, seed: int, begin: Path | None) -> State:
+    """A new state, or that of a checkpoint, or the one that was saved."""
+    torch.manual_seed(seed)
+    network = Enhance().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if begin is not None:
+        weights = load_file(begin / "weights.safetensors")
+        network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    average = copy.deepcopy(network).eval()
+    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
+    last = work / "state.pt"
+    return state._replace(step=kept.restore(last, state)) if last.is_file() else state
+
+
+_STOCK: dict[str, Any] = {}
+
+
+def _prepare(shards: Path, seed: int) -> None:
+    _STOCK.update(kept=[pairs.load(path) for path in sorted(shards.glob("train-???.npz"))], seed=seed)
+
+
+def _drawn(number: int) -> list[Batch]:
+    """The batches TOGETHER * number and those after it."""
+    return [
+        batches.draw(_STOCK["kept"], BATCH, np.random.default_rng([_STOCK["seed"], TOGETHER * number + each]))
+        for each in range(TOGETHER)
+    ]
+
+
+def _batches(shards: Path, seed: int, steps: range) -> Iterator[Batch]:
+    """One for each step, made by another process, a few ahead."""
+    numbers = range(steps.start // TOGETHER, math.ceil(steps.stop / TOGETHER))
+    step = numbers.start * TOGETHER
+    method = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, method, _prepare, (shards, seed)) as pool:
+        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
+        coming = iter(numbers[AHEAD:])
+        while waiting:
+            group = waiting.popleft().result()
+            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
+            for batch in group:
+                if steps.start <= step < steps.stop:
+                    yield batch
+                step += 1

@@ -1,0 +1,78 @@
+"""Recordings of one's own as pairs to learn from: a folder as `clefkit align --dataset` writes it.
+
+A pair is cut into clips of `pairs.CLIP_S`; what lies in a gap, or is silence, is left out. Without a pair that the
+folder keeps for validation, the last clip of ten is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit import audio
+from clefkit.enhance import bands, filterbank
+from clefkit.errors import InputError
+from clefkit.train.enhance import pairs
+
+Array = NDArray[np.float32]
+
+MANIFEST = "pairs.jsonl"
+TENTH = 10
+QUIETEST_DB = -70.0
+
+
+def build(folder: Path, shards: Path) -> Iterator[str]:
+    """Write shards of all pairs. Yields a line for people after each.
+
+    raises: InputError when the folder is no data set of pairs, or has too little in it
+    """
+    found: dict[str, list[tuple[Array, Array]]] = {"train": [], "validation": []}
+    for number, row in enumerate(rows(folder)):
+        found[row["split"] if row["split"] in found else "train"] += _clips(folder, row)
+        yield f"pair {number + 1}: {row['take']}"
+    if not found["validation"]:
+        found["validation"] = found["train"][TENTH - 1 :: TENTH]
+        del found["train"][TENTH - 1 :: TENTH]
+    if not found["train"] or not found["validation"]:
+        raise InputError(f"{folder} has less than {TENTH} clips of {pairs.CLIP_S:.0f} s: record more")
+    shards.mkdir(parents=True, exist_ok=True)
+    for kept, clips in found.items():
+        for number, first in enumerate(range(0, len(clips), pairs.PER_SHARD)):
+            some = clips[first : first + pairs.PER_SHARD]
+            clean = np.stack([pairs.stored(clip[0]) for clip in some])
+            heard = np.stack([pairs.stored(clip[1]) for clip in some])[:, None]
+            np.savez(shards / f"{kept}-{number:03d}.npz", clean=clean, heard=heard)
+            yield f"{kept}-{number:03d}: built"
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """The pairs that a folder's manifest lists. Raises InputError when it is none."""
+    try:
+        lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines if line.strip()]
+        return [row for row in found if row["take"] and row["split"] and row["input"] and row["target"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} has no {MANIFEST} as `clefkit align --dataset` writes it") from error
+
+
+def _clips(folder: Path, row: dict[str, Any]) -> Iterator[tuple[Array, Array]]:
+    """Levels of clean and heard stretches."""
+    clean, heard = (_levels(folder / row[name]) for name in ("target", "input"))
+    count = bands.frames(pairs.CLIP_S)
+    gaps = [(start / bands.HOP_S, end / bands.HOP_S) for start, end in row.get("gaps", [])]
+    for first in range(0, min(len(clean), len(heard)) - count + 1, count):
+        last = first + count
+        inside = any(start < last and end > first for start, end in gaps)
+        loud = min(float(side[first:last].max()) for side in (clean, heard)) > QUIETEST_DB
+        if loud and not inside:
+            yield clean[first:last], heard[first:last]
+
+
+def _levels(path: Path) -> Array:
+    sound = audio.read(path)
+    return filterbank.levels_of(np.asarray(sound.samples.mean(axis=0), np.float32), sound.rate)
