@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from clefkit.enhance import bands, picture
-from clefkit.enhance.bands import BANDS, SILENCE_DB
+from clefkit.enhance.bands import BANDS, HOP_S, SILENCE_DB
 from clefkit.enhance.picture import LEFT, LINES, PER_BAND, RIGHT, Shown
 
 Pixels = NDArray[np.int64]
@@ -27,7 +27,8 @@ TONE = GAIN + LINES + picture.AXIS + picture.HEADING
 def shown(frames: int, level_db: float = -50.0) -> Shown:
     """The same before and after, nothing turned up or down."""
     levels = np.full((frames, BANDS), level_db, np.float32)
-    return Shown(levels, levels.copy(), np.zeros(frames, np.float32), np.zeros(BANDS, np.float32))
+    nothing = np.zeros(frames, np.float32)
+    return Shown(levels, levels.copy(), nothing, np.zeros(BANDS, np.float32), frames * HOP_S)
 
 
 def drawn(path: Path, what: Shown, title: str = "take 3.wav") -> Pixels:
@@ -145,7 +146,8 @@ def test_a_title_is_one_line_and_no_wider_than_the_picture(tmp_path: Path) -> No
 def test_the_same_again_is_the_same_bytes(tmp_path: Path) -> None:
     chance = default_rng(2)
     levels = chance.uniform(-90, -20, (3000, BANDS)).astype(np.float32)
-    what = Shown(levels, levels + 3, chance.normal(0, 3, 3000).astype(np.float32), levels[0] / 10)
+    gain_db = chance.normal(0, 3, 3000).astype(np.float32)
+    what = Shown(levels, levels + 3, gain_db, levels[0] / 10, 3000 * HOP_S)
     for name in ("a.png", "b.png"):
         picture.draw(tmp_path / name, "x", what)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

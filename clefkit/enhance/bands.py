@@ -75,12 +75,13 @@ def levels_db(seen: Spectra, rate: int) -> Array:
     return np.asarray(10 * np.log10(np.maximum(power @ triangles(rate) * scale, least)), np.float32)
 
 
-def seconds(count: int) -> float:
-    """How long that many frames are, at 44.1 kHz."""
-    return count * HOP_S
+def seconds(count: int, rate: int) -> float:
+    """From one frame to that many later."""
+    return count * hop(rate) / rate
 
 
 def frames(duration_s: float) -> int:
+    """About so many; exactly at 44.1 kHz."""
     return max(1, math.ceil(duration_s / HOP_S))
 
 

@@ -48,14 +48,15 @@ AT_ONCE = 2**14  # frames
 class Shown(NamedTuple):
     """What is drawn.
 
-    before, after: (frames, BANDS), dB of full scale, a frame every bands.HOP_S seconds
-    gain_db: (frames,), the inferred gain of the dynamics; tone_db: (BANDS,)
+    before, after: (frames, BANDS), dB of full scale
+    gain_db: (frames,), the inferred gain of the dynamics; tone_db: (BANDS,); duration_s: of the sound
     """
 
     before: Array
     after: Array
     gain_db: Array
     tone_db: Array
+    duration_s: float
 
 
 class Panel(NamedTuple):
@@ -113,7 +114,7 @@ def draw(path: Path, title: str, shown: Shown) -> None:
     for top, name in zip(tops, ("before", "after"), strict=False):
         _draw_frequencies(pen, top, width)
         pen.text(LEFT, top - 7, f"{name} (the darker, the louder)", "ls")
-    _draw_times(pen, tops[:4], len(shown.before) * HOP_S, width)
+    _draw_times(pen, tops[:4], shown.duration_s, width)
     _draw_loudness(pen, tops[2], shown, width)
     _draw_gain(pen, tops[3], shown.gain_db, width)
     _draw_tone(pen, tops[4], shown.tone_db, min(width, TONE_WIDTH))

@@ -77,7 +77,9 @@ class Enhanced(NamedTuple):
         before = self.heard.levels.astype(np.float32)
         level_db = np.float32(20 * np.log10(self.gain))
         gains, _ = self.gains(slice(None))
-        return Shown(before, before + gains + level_db, self.heard.parts.dynamics, self.heard.parts.tone)
+        duration_s = self.shape.frames / self.shape.rate
+        found = self.heard.parts
+        return Shown(before, before + gains + level_db, found.dynamics, found.tone, duration_s)
 
     def read(self, first: int, last: int) -> Samples:
         return np.ascontiguousarray(self.sound.read(first, last).T)
@@ -117,7 +119,7 @@ def enhance(blocks: Blocks, shape: Shape, session: Any, wishes: Wishes) -> Enhan
     gain_db = float(np.clip(wanted - after, -MOST_GAIN_DB, MOST_GAIN_DB)) if np.isfinite(wanted - after) else 0.0
     over = _peak_db(made) + gain_db - CEILING_DB
     gain_db -= max(over, 0.0)
-    facts = _facts(heard, matched, wishes) | {
+    facts = _facts(heard, shape.rate, matched, wishes) | {
         "gain_db": round(gain_db, 2),
         "loudness": {"lufs": _decibels(after + gain_db), "source_lufs": _decibels(before)},
     }
@@ -152,12 +154,12 @@ def _peak_db(made: Enhanced) -> float:
     return max((audio.true_peak_db(piece) for piece in around), default=-np.inf)
 
 
-def _facts(heard: Heard, matched: Array, wishes: Wishes) -> dict[str, Any]:
+def _facts(heard: Heard, rate: int, matched: Array, wishes: Wishes) -> dict[str, Any]:
     """What was inferred, as a record holds it."""
     known, found = heard.overall, heard.parts
     hertz = bands.centres_hz()
     inferred: dict[str, Any] = {
-        "dynamics": _curve(found.dynamics),
+        "dynamics": _curve(found.dynamics, rate),
         "tone": _by_band(hertz, found.tone),
         "noise_floor": _by_band(hertz, known.percentiles[0]),
     }
@@ -166,13 +168,14 @@ def _facts(heard: Heard, matched: Array, wishes: Wishes) -> dict[str, Any]:
     return {"strength": wishes.strength, "parts": list(wishes.wanted), "inferred": inferred}
 
 
-def _curve(values: Array) -> list[list[float]]:
+def _curve(values: Array, rate: int) -> list[list[float]]:
     """Seconds and dB, at most MOST_POINTS of them, means of what lies between."""
     each = max(1, -(-len(values) // MOST_POINTS), bands.frames(0.1))
     starts = np.arange(0, len(values), each)
     means = np.add.reduceat(values.astype(np.float64), starts) / np.diff(np.append(starts, len(values)))
     return [
-        [round(bands.seconds(int(start)), 2), round(float(mean), 2)] for start, mean in zip(starts, means, strict=True)
+        [round(bands.seconds(int(start), rate), 2), round(float(mean), 2)]
+        for start, mean in zip(starts, means, strict=True)
     ]
 
 

@@ -64,7 +64,8 @@ def _clips(folder: Path, row: dict[str, Any]) -> Iterator[tuple[Array, Array]]:
     """Levels of clean and heard stretches."""
     clean, heard = (_levels(folder / row[name]) for name in ("target", "input"))
     count = bands.frames(pairs.CLIP_S)
-    gaps = [(start / bands.HOP_S, end / bands.HOP_S) for start, end in row.get("gaps", [])]
+    step_s = bands.seconds(1, audio.shape(folder / row["target"]).rate)
+    gaps = [(start / step_s, end / step_s) for start, end in row.get("gaps", [])]
     for first in range(0, min(len(clean), len(heard)) - count + 1, count):
         last = first + count
         inside = any(start < last and end > first for start, end in gaps)
