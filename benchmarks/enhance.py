@@ -113,12 +113,13 @@ def compare(folder: Path, model: str) -> None:
                 start = time.process_time()
                 try:
                     found = method(heard, folder / clean / path.name)
-                except Exception as error:  # noqa: BLE001 a peer's own
+                    used_s = time.process_time() - start
+                    told = enhancement.compare(true.samples, found.samples, heard.rate)
+                except Exception as error:  # noqa: BLE001 a peer's own, or what it made is no sound
                     print(f"{name}: {path.name}: {error}", file=sys.stderr)
                     failed += 1
                     continue
-                cpu_s, seconds = cpu_s + time.process_time() - start, seconds + heard.duration_s
-                told = enhancement.compare(true.samples, found.samples, heard.rate)
+                cpu_s, seconds = cpu_s + used_s, seconds + heard.duration_s
                 rows.append([float(told.get(each, np.nan)) for each in MEASURES])
             mean = np.nanmean(rows, axis=0)
             before = before or [row[1] for row in rows]

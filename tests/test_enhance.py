@@ -33,9 +33,9 @@ def music() -> Audio:
 
 
 def levelled(sound: Audio) -> Audio:
-    """As a phone's automatic gain levels it."""
-    agc = {"kind": "agc", "strength": 0.8, "attack_s": 0.05, "release_s": 1.5, "most_db": 20, "hold_s": 0.1}
-    return through(sound, agc)
+    """As a phone's automatic gain levels it, and the noise of the room."""
+    agc = {"kind": "agc", "strength": 0.8, "attack_s": 0.05, "release_s": 0.5, "most_db": 20}
+    return through(sound, {"kind": "noise", "noise": "room", "snr_db": 40}, agc)
 
 
 def through(sound: Audio, *effects: dict[str, object]) -> Audio:
@@ -54,8 +54,8 @@ def test_automatic_gain_is_undone(music: Audio) -> None:
     phone = levelled(music)
     better, facts = enhance.apply(phone)
     before, after = (enhancement.compare(music.samples, each.samples, RATE) for each in (phone, better))
-    assert after["loudness_rms"] < before["loudness_rms"]
-    assert abs(after["loudness_slope"] - 1) < abs(before["loudness_slope"] - 1)
+    assert after["loudness_rms"] < 0.85 * before["loudness_rms"]
+    assert abs(after["loudness_slope"] - 1) < 0.5 * abs(before["loudness_slope"] - 1)
     curve = np.array(facts["inferred"]["dynamics"])
     assert curve[0, 0] == 0
     assert curve[-1, 0] == pytest.approx(10, abs=0.3)
