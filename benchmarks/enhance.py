@@ -21,6 +21,7 @@ program.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import os
 import sys
@@ -58,8 +59,7 @@ def expanded(sound: Audio, _clean: Path) -> Audio:
 
 def gated(*, stationary: bool) -> Method:
     def method(sound: Audio, _clean: Path) -> Audio:
-        import noisereduce
-
+        noisereduce = importlib.import_module("noisereduce")
         return Audio(noisereduce.reduce_noise(sound.samples, sound.rate, stationary=stationary), sound.rate)
 
     return method
@@ -67,8 +67,7 @@ def gated(*, stationary: bool) -> Method:
 
 def matched(sound: Audio, clean: Path) -> Audio:
     """As matchering makes it sound like the clean recording after this one on the same instrument."""
-    import matchering
-
+    matchering = importlib.import_module("matchering")
     instrument = clean.stem.split("-", 1)[1]
     same = sorted(path for path in clean.parent.glob("*.wav") if path.stem.split("-", 1)[1] == instrument)
     other = audio.read(same[(same.index(clean) + 1) % len(same)])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -75,7 +76,7 @@ def foreign(narrow: Array, generator: Generator) -> Array:
     raises: MissingError without webrtc-noise-gain
     """
     try:
-        import webrtc_noise_gain
+        webrtc_noise_gain = importlib.import_module("webrtc_noise_gain")
     except ImportError as error:
         raise MissingError("the foreign chain needs webrtc-noise-gain: pip install webrtc-noise-gain") from error
 
