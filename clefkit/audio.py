@@ -311,16 +311,21 @@ def _poles(slope: float, quality: float) -> list[float]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+def native(path: Path) -> Iterator[Path]:
+    """The file itself, or what ffmpeg makes of it: for those who read it more than once. Raises as `blocks`."""
     if path.suffix.lower() in NATIVE_SUFFIXES:
-        with _sound_file(path) as file:
-            yield file
-    else:
-        with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
-            wav = Path(folder) / "decoded.wav"
-            _decode_with_ffmpeg(path, wav)
-            with _sound_file(wav) as file:
-                yield file
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="clefkit-") as folder:
+        wav = Path(folder) / "decoded.wav"
+        _decode_with_ffmpeg(path, wav)
+        yield wav
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    with native(path) as readable, _sound_file(readable) as file:
+        yield file
 
 
 @contextmanager

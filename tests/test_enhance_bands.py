@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sounds import RATE, rng, sine
 
 from clefkit.enhance import bands, filterbank, infer, overall, parts
-from clefkit.enhance.bands import BANDS
-from clefkit.enhance.infer import NO_FILL_DB, Said
+from clefkit.enhance.bands import BANDS, NO_FILL_DB
+from clefkit.enhance.infer import Said
 
 Array = NDArray[np.float32]
 RATES = (8000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000)

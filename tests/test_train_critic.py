@@ -28,7 +28,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("safetensors")
 
-from clefkit.train import critic, critic_finish, critic_roll, critics, pieces, spoil, trial  # noqa: E402 they need torch
+from clefkit.train import ahead, critic, critic_finish, critic_roll, critics, pieces, spoil, trial  # noqa: E402 they need torch
 
 SHARES = {"chopin": 1.0}
 TASKS = {"critic": critic.CRITIC, "critic-roll": critic_roll.CRITIC_ROLL}
@@ -44,8 +44,9 @@ class Prepared(Here):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pairs a step, the state is kept every third, a few excerpts at the end; all in this process."""
-    for name, value in {"PAIRS": 2, "BATCHES": 2, "SAVE_EVERY": 3, "ProcessPoolExecutor": Prepared}.items():
+    for name, value in {"PAIRS": 2, "BATCHES": 2, "SAVE_EVERY": 3}.items():
         monkeypatch.setattr(critic, name, value)
+    monkeypatch.setattr(ahead, "ProcessPoolExecutor", Prepared)
     monkeypatch.setattr(critic_finish, "EXCERPTS", 3)
     monkeypatch.setattr(critic_finish, "RECORDED", 2)
     monkeypatch.setattr(trial, "SEVERITIES", (0.1, 0.35))

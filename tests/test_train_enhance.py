@@ -18,6 +18,7 @@ import torch
 from training import general_midi
 
 from clefkit import audio
+from clefkit.align.dataset import MANIFEST
 from clefkit.audio import Audio
 from clefkit.augment import chain
 from clefkit.enhance import bands, filterbank, infer
@@ -215,7 +216,7 @@ def own_pairs(folder: Path, seconds: float = 31.0) -> Path:
             audio.write(folder / f"{take}.{name}.wav", Audio(sound * np.float32(gain), RATE))
         files = {"input": f"{take}.phone.wav", "target": f"{take}.studio.wav"}
         rows.append({"take": take, "split": split, **files, "gaps": gaps})
-    (folder / own.MANIFEST).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / MANIFEST).write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
 
 

@@ -25,7 +25,7 @@ from clefkit.nets.tag import Tag  # noqa: E402 it needs torch
 from clefkit.tag import hearing, infer  # noqa: E402
 from clefkit.tag.hearing import CELL, RATE  # noqa: E402
 from clefkit.tag.vocabulary import DESCRIBED, FAMILIES, LEAVES  # noqa: E402
-from clefkit.train import corpus, shards  # noqa: E402
+from clefkit.train import ahead, corpus, shards  # noqa: E402
 from clefkit.train.tag import batches, finish, judge, loop, measured, mix, own, players, recipe, record, units  # noqa: E402
 from clefkit.train.tag.mix import Row  # noqa: E402
 from clefkit.train.tag.units import CELLS, OFF, ON, SAMPLES, SEVERAL, UNSURE  # noqa: E402
@@ -74,7 +74,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "PAIRS", 1)
     monkeypatch.setattr(finish, "TRIALS", 6)
     monkeypatch.setattr(finish, "LEAST_UNITS", 2)
-    monkeypatch.setattr(loop, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(ahead, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(loop, "TOGETHER", 1)
     monkeypatch.setattr(loop, "SAVE_EVERY", 2)
 

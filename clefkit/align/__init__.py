@@ -81,10 +81,11 @@ def products(
         from clefkit import audio
         from clefkit.align import retimed
 
-        found = between(source, reference, threshold)
+        with audio.native(source.path) as readable:  # it is read twice
+            found = between(source._replace(path=readable), reference, threshold)
+            take = audio.read(readable)
         facts.update(alignment=found.data(), clock=found.clock.data())
         shape = audio.shape(reference.path)
-        take = audio.read(source.path)
         pieces = retimed.pieces(take, found, shape.rate, (0, shape.frames))
         audio.write_pieces(path, pieces, shape._replace(channels=len(take.samples)), ending)
 

@@ -73,9 +73,11 @@ def measure(source: Source, *, out: Path, ref: str, kept: list[str], threshold: 
     take = source.path.parent.name
     device, _, position = source.path.stem.rpartition("-") if "-" in source.path.stem else (source.path.stem, "", "")
     reference = _reference(source.path.parent, ref)
-    found = between(source, reference, threshold)
+    with audio.native(source.path) as readable:  # it is read twice
+        found = between(source._replace(path=readable), reference, threshold)
+        sound = audio.read(readable)
+    target = audio.read(reference.path)
     split = SPLITS[take in kept]
-    target, sound = audio.read(reference.path), audio.read(source.path)
     first, last = retimed.extent(sound.duration_s, found, target.rate, target.samples.shape[1])
     shapes = [Shape(len(each.samples), last - first, target.rate) for each in (sound, target)]
     both = [retimed.pieces(sound, found, target.rate, (first, last)), [target.samples[:, first:last]]]

@@ -11,6 +11,7 @@ through twice; it may be of any length, mono or stereo, at any rate.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -84,10 +85,11 @@ def products(
         from clefkit import audio
         from clefkit.enhance import infer, recording
 
-        shape = audio.shape(source.path)
-        wishes = recording.Wishes(strength, parts, reference.path if reference else None, lufs)
         session = infer.load(checkpoint.path)
-        return recording.enhance(lambda: recording.read(source.path, shape), shape, session, wishes)
+        likeness = audio.native(reference.path) if reference else contextlib.nullcontext()
+        with audio.native(source.path) as path, likeness as like:  # they are read several times
+            shape, wishes = audio.shape(path), recording.Wishes(strength, parts, like, lufs)
+            return recording.enhance(lambda: recording.read(path, shape), shape, session, wishes)
 
     def write_picture(path: Path) -> None:
         from clefkit.enhance import picture

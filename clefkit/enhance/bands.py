@@ -24,6 +24,7 @@ EDGES_HZ = (40.0, 18_000.0)
 HOP_S = 512 / 44_100
 OVERLAP = 4  # frames that cover each sample
 SILENCE_DB = -120.0  # of full scale: what is softer counts as that
+NO_FILL_DB = -100.0  # relative to a recording: as little as is filled into a band
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clefkit import graph, registry
 from clefkit.enhance import bands
-from clefkit.enhance.bands import BANDS
+from clefkit.enhance.bands import BANDS, NO_FILL_DB
 from clefkit.enhance.overall import Overall
 from clefkit.errors import InputError
 
@@ -26,7 +26,6 @@ Halves = NDArray[np.float16]
 
 WINDOW_S, AROUND_S, BLEND_S = 24.0, 6.0, 1.0
 INPUTS, OUTPUTS = ("levels", "overall"), ("slow", "band", "fill")
-NO_FILL_DB = -100.0
 
 
 class Said(NamedTuple):

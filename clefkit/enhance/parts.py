@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.enhance import bands
-from clefkit.enhance.bands import BANDS
-from clefkit.enhance.infer import NO_FILL_DB, Halves, Said
+from clefkit.enhance.bands import BANDS, NO_FILL_DB
+from clefkit.enhance.infer import Halves, Said
 
 Array = NDArray[np.float32]
 

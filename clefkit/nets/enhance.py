@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clefkit.enhance.bands import BANDS
+from clefkit.enhance.bands import BANDS, NO_FILL_DB
 
 OVERALL = 3
 TOGETHER = 2  # frames of a step
@@ -28,7 +28,6 @@ HIDDEN = 92
 SLOW = 15  # steps, some 0.35 s, over which the slow gain is a mean
 SCALE_DB = 10.0
 LEAST_DB, MOST_DB = -60.0, 30.0
-NO_FILL_DB = -100.0  # relative to the recording's level
 
 
 class Gains(NamedTuple):

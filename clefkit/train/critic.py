@@ -14,13 +14,9 @@ training goes on from there. Stretches are drawn by another process and depend o
 from __future__ import annotations
 
 import copy
-import itertools
 import math
-import multiprocessing
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +31,7 @@ from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS
 from clefkit.errors import MissingError
 from clefkit.nets.critic import Critic, Judged
-from clefkit.train import pieces, spoil
+from clefkit.train import ahead, pieces, spoil
 from clefkit.train import state as kept
 
 PAIRS = 16
@@ -152,7 +148,7 @@ def train(
     work.mkdir(parents=True, exist_ok=True)
     state = _start(task, work, seed)
     began, sums, at = time.monotonic(), dict[str, float](), state.step
-    for batch in _batches(corpus, shares, task, seed, range(state.step, steps)):
+    for batch in ahead.drawn(_drawn, range(state.step, steps), BATCHES, AHEAD, _prepare, (corpus, shares, task, seed)):
         parts = _learn(task, state, batch, task.rate * _share(state.step, steps))
         state = state._replace(step=state.step + 1)
         for name, value in parts.items():
@@ -219,25 +215,6 @@ def _drawn(number: int) -> list[Sequence[NDArray[Any]]]:
     pairs.sort(key=lambda pair: max(len(each.marked.notes) for each in pair))
     order = generator.permutation(BATCHES)
     return [task.collate([each for pair in pairs[PAIRS * k : PAIRS * (k + 1)] for each in pair]) for k in order]
-
-
-def _batches(
-    corpus: Path, shares: Mapping[str, float], task: Task, seed: int, steps: range
-) -> Iterator[Sequence[NDArray[Any]]]:
-    """One for each step, made by another process, a few ahead."""
-    method = multiprocessing.get_context("forkserver")
-    numbers = range(steps.start // BATCHES, math.ceil(steps.stop / BATCHES))
-    step = numbers.start * BATCHES
-    with ProcessPoolExecutor(1, method, _prepare, (corpus, shares, task, seed)) as pool:
-        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
-        coming = iter(numbers[AHEAD:])
-        while waiting:
-            group = waiting.popleft().result()
-            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
-            for batch in group:
-                if steps.start <= step < steps.stop:
-                    yield batch
-                step += 1
 
 
 def _start(task: Task, work: Path, seed: int) -> State:

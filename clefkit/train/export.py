@@ -87,7 +87,14 @@ def write(
     weights = save({name: half(tensor) for name, tensor in state.items()})
     (folder / "weights.safetensors").write_bytes(weights)
     config["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in (config | about).items()]
+    write_config(folder, config | about, tables, measured)
+
+
+def write_config(
+    folder: Path, config: dict[str, Any], tables: dict[str, dict[str, Any]], measured: dict[str, dict[str, Any]]
+) -> None:
+    """config.toml: keys, tables of numbers, and what was measured on what, as `write` has it."""
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in config.items()]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{key} = {round(float(value), 4)}" for key, value in table.items())]
     lines += ["", "[measured]"]

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clefkit.train import gather
 from clefkit.train.enhance import loop, pairs
+from clefkit.train.tag.card import SCORES
 
 if TYPE_CHECKING:
     from clefkit.train.enhance.recipe import Plan
 
 LICENCE = "CC BY 4.0"
-SCORES = (
-    "OpenScore songs and string quartets (CC0), first editions of Chopin (CC BY 4.0), POP909 (MIT, arrangements of "
-    "songs under copyright)"
-)
 REAL = (
     "single notes of FreePats, D. Smolken, Karoryfer and AKAI (CC0, public domain), phrases of librosa's and "
     "Sonic Pi's examples (CC0, public domain, CC BY: Mihai Sorohan, trumpet)"

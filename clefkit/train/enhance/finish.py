@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,4 @@ def write(folder: Path, network: Enhance, about: dict[str, Any], measured: dict[
         "parameters": export.parameters(network),
         **about,
     }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in config.items()]
-    lines += ["", "[measured]"]
-    lines += [f"{key} = {{ value = {each['value']}, on = {json.dumps(each['on'])} }}" for key, each in measured.items()]
-    (folder / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    export.write_config(folder, config, {}, measured)

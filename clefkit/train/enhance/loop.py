@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
-import multiprocessing
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from clefkit.nets.enhance import Enhance
+from clefkit.train import ahead
 from clefkit.train import state as kept
 from clefkit.train.enhance import batches, losses, pairs
 from clefkit.train.enhance.batches import Batch
@@ -52,7 +49,7 @@ def train(
     state = _start(work, seed, begin)
     held_out = judges(shards)
     sums: dict[str, float] = {}
-    for batch in _batches(shards, seed, range(state.step, steps)):
+    for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (shards, seed)):
         found = _learn(state, batch, _rate(state.step, steps))
         state = state._replace(step=state.step + 1)
         sums = {name: sums.get(name, 0.0) + value for name, value in found.items()}
@@ -99,8 +96,6 @@ def _learn(state: State, batch: Batch, rate: float) -> dict[str, float]:
     state.network.zero_grad()
     torch.autograd.backward(total)
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
-        matrix.grad = None if weight.grad is None else kept.matrix(weight.grad)
     for optimiser in (state.within, state.rest):
         optimiser.step()
     kept.follow(state.average, state.network, min(AVERAGE, state.step / (state.step + 20)))
@@ -146,20 +141,3 @@ def _drawn(number: int) -> list[Batch]:
         batches.draw(_STOCK["kept"], BATCH, np.random.default_rng([_STOCK["seed"], TOGETHER * number + each]))
         for each in range(TOGETHER)
     ]
-
-
-def _batches(shards: Path, seed: int, steps: range) -> Iterator[Batch]:
-    """One for each step, made by another process, a few ahead."""
-    numbers = range(steps.start // TOGETHER, math.ceil(steps.stop / TOGETHER))
-    step = numbers.start * TOGETHER
-    method = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, method, _prepare, (shards, seed)) as pool:
-        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
-        coming = iter(numbers[AHEAD:])
-        while waiting:
-            group = waiting.popleft().result()
-            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
-            for batch in group:
-                if steps.start <= step < steps.stop:
-                    yield batch
-                step += 1

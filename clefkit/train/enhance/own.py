@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import audio
+from clefkit.align.dataset import MANIFEST
 from clefkit.enhance import bands, filterbank
 from clefkit.errors import InputError
 from clefkit.train.enhance import pairs
 
 Array = NDArray[np.float32]
 
-MANIFEST = "pairs.jsonl"
 TENTH = 10
 QUIETEST_DB = -70.0
 

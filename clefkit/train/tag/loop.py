@@ -20,13 +20,9 @@ on from there.
 from __future__ import annotations
 
 import copy
-import itertools
 import math
-import multiprocessing
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +36,7 @@ from clefkit.errors import MissingError
 from clefkit.nets.tag import SPACE, Heard, Tag
 from clefkit.tag.hearing import BANDS, FRAMES
 from clefkit.tag.vocabulary import LEAVES
+from clefkit.train import ahead
 from clefkit.train import state as kept
 from clefkit.train.tag import batches
 from clefkit.train.tag.batches import Batch
@@ -98,7 +95,7 @@ def train(
     work.mkdir(parents=True, exist_ok=True)
     state = _begin(work, seed, start)
     began, sums, at, heard_s = time.monotonic(), dict[str, float](), state.step, 0.0
-    for batch in _batches(bank, unlabelled, seed, range(state.step, steps)):
+    for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (bank, unlabelled, seed)):
         parts = _learn(state, batch, _rate(state.step, steps), freeze=start.freeze)
         state = state._replace(step=state.step + 1)
         heard_s += batch.seen.shape[0] * batch.seen.shape[2] / FRAMES / 10
@@ -275,23 +272,6 @@ def _drawn(number: int) -> list[Batch]:
         batches.draw(_STOCK["source"], np.random.default_rng([_STOCK["seed"], 1, TOGETHER * number + each]))
         for each in range(TOGETHER)
     ]
-
-
-def _batches(bank: Path, unlabelled: Path | None, seed: int, steps: range) -> Iterator[Batch]:
-    """One for each step, made by another process, a few ahead."""
-    numbers = range(steps.start // TOGETHER, math.ceil(steps.stop / TOGETHER))
-    step = numbers.start * TOGETHER
-    method = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, method, _prepare, (bank, unlabelled, seed)) as pool:
-        waiting = deque(pool.submit(_drawn, number) for number in numbers[:AHEAD])
-        coming = iter(numbers[AHEAD:])
-        while waiting:
-            group = waiting.popleft().result()
-            waiting.extend(pool.submit(_drawn, number) for number in itertools.islice(coming, 1))
-            for batch in group:
-                if steps.start <= step < steps.stop:
-                    yield batch
-                step += 1
 
 
 def trunk(network: Tag) -> tuple[nn.Module, ...]:
