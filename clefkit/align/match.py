@@ -65,6 +65,12 @@ class _Guess(NamedTuple):
         line = Line(self.line.starts, (1 + self.line.slope) / speed - 1)
         return _Guess(self.anchor._replace(at_s=self.anchor.at_s * speed), windows, chosen, line, self.near)
 
+    def apart(self, other: _Guess) -> float:
+        """How far the two lines are from each other in the middle of windows, samples."""
+        mine = self.line.at(self.windows.centres, self.path.segments)
+        theirs = [lag for _, lag in _places(self.windows.centres, other)]
+        return float(np.median(np.abs(mine - theirs)))
+
     @property
     def agreement(self) -> float:
         """0 to 1, from the share of windows that agree on the line; whose highest peak is elsewhere count half."""
@@ -94,7 +100,9 @@ def _refined(take: Track, reference: Track, guess: _Guess) -> Match:
     guess = guess.stretched(speed)
     suiting = fit.suited(take, reference, _places(guess.windows.centres[guess.near.any(axis=1)], guess))
     search = Search(take, reference, suiting.weighted(SEARCHING))
-    found = _guess(search, guess.anchor) or guess
+    found = _guess(search, guess.anchor)
+    if found is None or found.apart(guess) > JITTER_S * RATE:  # a filter raises a strong reflection, too
+        found = guess
     on_line = found.near.any(axis=1) | ~np.isnan(found.path.lags)  # so every stretch has a window
     places = _places(found.windows.centres[on_line], found)
     line, spread = fit.refined(take, reference, places, found.path.segments[on_line], suiting)
