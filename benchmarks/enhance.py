@@ -104,9 +104,9 @@ def compare(folder: Path, model: str) -> None:
     )
     for group, clean in GROUPS.items():
         paths = sorted((folder / group).glob("*.wav"))
-        before: list[float] = []
+        before: dict[str, float] = {}
         for name, method in methods(model):
-            rows, cpu_s, seconds, failed = [], 0.0, 0.0, 0
+            rows, cpu_s, seconds = {}, 0.0, 0.0
             for path in paths:
                 heard, true = audio.read(path), audio.read(folder / clean / path.name)
                 start = time.process_time()
@@ -116,18 +116,14 @@ def compare(folder: Path, model: str) -> None:
                     told = enhancement.compare(true.samples, found.samples, heard.rate)
                 except Exception as error:  # noqa: BLE001 a peer's own, or what it made is no sound
                     print(f"{name}: {path.name}: {error}", file=sys.stderr)
-                    failed += 1
                     continue
                 cpu_s, seconds = cpu_s + used_s, seconds + heard.duration_s
-                rows.append([float(told.get(each, np.nan)) for each in MEASURES])
-            mean = np.nanmean(rows, axis=0)
-            before = before or [row[1] for row in rows]
-            worse = (
-                sum(row[1] > HARM * one + 1e-9 for row, one in zip(rows, before, strict=False)) if not failed else -1
-            )
-            speed = seconds / max(cpu_s, 1e-3)
-            values = " ".join(f"{value:6.2f}" for value in mean)
-            print(f"{group:8} {name:24} {values} {worse:3}/{len(paths):2} {min(speed, 9999):5.0f}", flush=True)
+                rows[path.name] = [float(told.get(each, np.nan)) for each in MEASURES]
+            before = before or {file: row[1] for file, row in rows.items()}
+            worse = sum(row[1] > HARM * before[file] + 1e-9 for file, row in rows.items())
+            values = " ".join(f"{value:6.2f}" for value in np.nanmean(list(rows.values()), axis=0))
+            speed = min(seconds / max(cpu_s, 1e-3), 9999)
+            print(f"{group:8} {name:24} {values} {worse:3}/{len(rows):2} {speed:5.0f}", flush=True)
 
 
 def heard_notes(folder: Path, model: str) -> None:

@@ -25,7 +25,7 @@ from clefkit.enhance import bands, filterbank, infer
 from clefkit.errors import InputError, UsageError
 from clefkit.nets.enhance import Enhance, Gains
 from clefkit.score import enhancement
-from clefkit.train.enhance import batches, clean, finish, loop, losses, own, pairs, phones, recipe
+from clefkit.train.enhance import batches, clean, finish, loop, losses, own, pairs, phones, recipe, suppressors
 
 Array = NDArray[np.float32]
 
@@ -119,6 +119,31 @@ def test_batches_are_finite_and_drawn_again(shards: Path) -> None:
     assert 0 < same.sum() < 16
 
 
+def steps(*parts: tuple[float, float]) -> Array:
+    """Levels that stay for so many seconds at so many dB, in all bands."""
+    return np.concatenate([np.full((bands.frames(seconds), bands.BANDS), db, np.float32) for seconds, db in parts])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_lasts_is_suppressed_and_what_is_new_is_not(seed: int) -> None:
+    held, new = bands.frames(3.9), bands.frames(4.2)
+    before = steps((4, -40), (4, -15))
+    gains = suppressors.tracked(before, rng(seed)) - before
+    assert -suppressors.FLOOR_DB[1] - 0.1 < gains.min()
+    assert gains.max() <= 0
+    assert gains[held].max() < -suppressors.FLOOR_DB[0] + 0.1
+    assert gains[new].min() > -3
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_is_thinned_between_notes(seed: int) -> None:
+    before = steps((1, -60), (0.3, -10), (1, -60), (0.3, -10), (1, -60))
+    gains = suppressors.thinned(before, rng(seed)) - before
+    assert gains.max() <= 0.01
+    assert gains[bands.frames(0.4)].max() < -1
+    assert gains[bands.frames(1.2)].min() > -1
+
+
 # what is learnt by
 
 
@@ -192,7 +217,9 @@ def test_a_training_learns_and_is_gone_on_with(shards: Path, tmp_path: Path, mon
     monkeypatch.setattr(loop, "JUDGED", 10)
     rows = list(loop.train(shards, tmp_path, 20, 0, 1))
     assert rows[-1]["step"] == 20
-    assert rows[-1]["total"] < rows[0]["total"]
+    known = [pairs.load(path) for path in sorted(shards.glob("train-*.npz"))]
+    before, after = (loop.judged(network, known) for network in (Enhance().eval(), loop.trained(tmp_path)[0]))
+    assert after["lsd"] + after["mrstft"] < before["lsd"] + before["mrstft"]
     more = list(loop.train(shards, tmp_path, 30, 0, 1))
     assert [row["step"] for row in more] == [25, 30]
     assert loop.trained(tmp_path)[1] == 30

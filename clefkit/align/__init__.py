@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from clefkit.align.alignment import Alignment
     from clefkit.align.track import Track
-    from clefkit.audio import Audio
+    from clefkit.audio import Audio, Shape
 
 
 def compare(take: Audio, reference: Audio, threshold: float = 0.5) -> Alignment:
@@ -85,7 +85,7 @@ def products(
             found = between(source._replace(path=readable), reference, threshold)
             take = audio.read(readable)
         facts.update(alignment=found.data(), clock=found.clock.data())
-        shape = audio.shape(reference.path)
+        shape = _heard(reference)[1]
         pieces = retimed.pieces(take, found, shape.rate, (0, shape.frames))
         audio.write_pieces(path, pieces, shape._replace(channels=len(take.samples)), ending)
 
@@ -94,18 +94,20 @@ def products(
 
 def between(source: Source, reference: Asset, threshold: float) -> Alignment:
     """As `compare`, of files; the reference is heard once, however many takes follow each other."""
-    from clefkit import audio
     from clefkit.align import alignment, track
 
     take = track.read(source.path)
-    return alignment.find(take, _heard(reference), audio.shape(reference.path).rate, reference.name, threshold)
+    heard, shape = _heard(reference)
+    return alignment.find(take, heard, shape.rate, reference.name, threshold)
 
 
 @functools.lru_cache(maxsize=1)
-def _heard(reference: Asset) -> Track:
+def _heard(reference: Asset) -> tuple[Track, Shape]:
+    from clefkit import audio
     from clefkit.align import track
 
     try:
-        return track.read(reference.path)
+        with audio.native(reference.path) as readable:  # it is read twice
+            return track.read(readable), audio.shape(readable)
     except InputError as error:
         raise InputError(f"the reference {reference.name}: {error}") from error

@@ -12,6 +12,7 @@ The export to ONNX is held equal to this class by a test.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -24,7 +25,8 @@ OVERALL = 3
 TOGETHER = 2  # frames of a step
 WIDTHS = (16, 24, 32)
 BELOW = BANDS // 4
-HIDDEN = 92
+HIDDEN = 80
+REMEMBERED = (2.0, 400.0)  # steps, some 0.05 to 9 s: how long a unit remembers at first
 SLOW = 15  # steps, some 0.35 s, over which the slow gain is a mean
 SCALE_DB = 10.0
 LEAST_DB, MOST_DB = -60.0, 30.0
@@ -52,7 +54,8 @@ class Enhance(nn.Module):
         self.place = nn.Parameter(torch.zeros(1, one, 1, BANDS))
         self.down = nn.ModuleList([_fewer(one, two), _fewer(two, three)])
         self.inward = nn.Linear(three * BELOW, 128)
-        self.time = nn.GRU(128, HIDDEN, num_layers=2, batch_first=True, bidirectional=True)
+        self.time = nn.LSTM(128, HIDDEN, num_layers=2, batch_first=True, bidirectional=True)
+        _remembering(self.time)
         self.outward = nn.Linear(2 * HIDDEN, three * BELOW)
         self.up = nn.ModuleList([_more(three, two), _more(two, one)])
         self.merge = nn.Conv2d(one, one, 3, padding=1)
@@ -84,6 +87,19 @@ class Enhance(nn.Module):
         band = torch.clamp(SCALE_DB * said[:, 0], LEAST_DB, MOST_DB)
         fill = torch.clamp(NO_FILL_DB + 3 * SCALE_DB * said[:, 1], NO_FILL_DB, 0.0)
         return Gains(SCALE_DB * slow, band, fill)
+
+
+def _remembering(layers: nn.LSTM) -> None:
+    """Begin with units that remember for times of all lengths, after Tallec and Ollivier, Can recurrent neural networks
+    warp time? (2018): what gain does takes seconds, and gates that begin half open forget in two steps.
+    """
+    shortest, longest = (math.log(each) for each in REMEMBERED)
+    for name, bias in layers.named_parameters():
+        if name.startswith("bias_hh"):
+            lengths = torch.empty(HIDDEN).uniform_(shortest, longest)
+            with torch.no_grad():
+                bias[:HIDDEN] = -lengths
+                bias[HIDDEN : 2 * HIDDEN] = lengths
 
 
 def _fewer(before: int, after: int) -> nn.Conv2d:

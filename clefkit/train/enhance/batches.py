@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from clefkit.enhance import bands, overall
 from clefkit.enhance.bands import BANDS
-from clefkit.train.enhance import pairs
+from clefkit.train.enhance import pairs, suppressors
 from clefkit.train.enhance.pairs import Pairs
 
 Array = NDArray[np.float32]
 
-IDENTICAL, DIRECT = 0.1, 0.1  # of the pairs are clean on both sides, clean but for suppression and gain
-OTHER_COLOUR, OTHER_PHONE, HISSING, SUPPRESSED, LEVELLED = 0.3, 0.3, 0.2, 0.15, 0.25
+IDENTICAL, DIRECT = 0.2, 0.12  # of the pairs are clean on both sides, clean but for suppression and gain
+NARROW, NARROW_HZ = 0.3, (7_000, 12_000)  # of these have nothing higher
+OTHER_COLOUR, OTHER_PHONE, HISSING, SUPPRESSED, LEVELLED = 0.3, 0.3, 0.2, 0.2, 0.25
+TRACKED = 0.6  # of what is suppressed
 INSTRUMENT_DB, PHONE_DB = 3.0, 2.5  # of colours; more, and nothing can be told of tone
 STEP_S = bands.HOP_S
 
@@ -71,6 +73,8 @@ def _pair(kept: Sequence[Pairs], generator: Generator) -> tuple[Array, Array]:
     clean = pairs.restored(shard.clean[clip])
     luck = generator.random()
     identical, direct = luck < IDENTICAL, IDENTICAL <= luck < IDENTICAL + DIRECT
+    if (identical or direct) and generator.random() < NARROW:
+        clean[:, bands.centres_hz() > generator.uniform(*NARROW_HZ)] = bands.SILENCE_DB
     heard = clean if identical or direct else pairs.restored(shard.heard[clip, phone])
     if generator.random() < OTHER_COLOUR:
         curve = colour(generator, INSTRUMENT_DB)
@@ -78,7 +82,7 @@ def _pair(kept: Sequence[Pairs], generator: Generator) -> tuple[Array, Array]:
     if identical:
         return heard, heard
     if direct:
-        if generator.random() < 0.8:
+        if generator.random() < 0.7:
             heard = _suppressed(heard, generator)
         heard = (heard + _gains(heard, generator)[:, None]).astype(np.float32)
         return np.maximum(heard, bands.SILENCE_DB).astype(np.float32), clean
@@ -112,21 +116,7 @@ def _noisy(heard: Array, generator: Generator) -> Array:
 
 
 def _suppressed(heard: Array, generator: Generator) -> Array:
-    """What never stops for a while turned down in each band, as suppression made for speech does it to music."""
-    from scipy import ndimage
-
-    power = np.power(10.0, heard / 10)
-    smooth = ndimage.uniform_filter1d(power, int(generator.integers(3, 25)), axis=0, mode="nearest")
-    window = bands.frames(math.exp(generator.uniform(math.log(0.4), math.log(5.0))))
-    least = ndimage.minimum_filter1d(smooth, window, axis=0, mode="nearest")
-    usual = np.quantile(smooth, generator.uniform(0.05, 0.45), axis=0)
-    noise = np.sqrt(least * usual) if generator.random() < 0.5 else least
-    most = np.quantile(power.sum(axis=1), 0.9) * 10 ** (generator.uniform(-45, -3) / 10)
-    taken = generator.uniform(1, 4) * np.minimum(noise, most)
-    floor_db = -generator.uniform(3, 22)
-    gain_db = 10 * np.log10(np.maximum(1 - taken / np.maximum(smooth, 1e-12), 10 ** (floor_db / 10)))
-    gain_db = ndimage.uniform_filter1d(gain_db, int(generator.integers(1, 8)), axis=0, mode="nearest")
-    return np.asarray(heard + gain_db, np.float32)
+    return (suppressors.tracked if generator.random() < TRACKED else suppressors.thinned)(heard, generator)
 
 
 def _gains(heard: Array, generator: Generator) -> NDArray[np.float64]:
@@ -138,7 +128,7 @@ def _gains(heard: Array, generator: Generator) -> NDArray[np.float64]:
     gate = target + generator.uniform(-50, -15)
     attack_s, release_s = (math.exp(generator.uniform(math.log(low), math.log(high))) for low, high in _TIMES_S)
     falls, rises = math.exp(-STEP_S / attack_s), math.exp(-STEP_S / release_s)
-    state, out = float(wanted[0]), []
+    state, out = float(wanted[0]) * (generator.random() < 0.5), []
     for value, level in zip(wanted.tolist(), levels.tolist(), strict=True):
         if level > gate:
             state = value + (falls if value < state else rises) * (state - value)

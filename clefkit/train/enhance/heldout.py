@@ -4,8 +4,8 @@
 
 FreePats, played by TiMidity++, plays scores of the OpenScore collections that training never reads, as `render`'s human
 would: five instruments of one half of `heldout_sounds`, in turn, SECONDS each; every second one in a studio. Each is
-heard through a phone (`phones`, drawn from other numbers than any in training) and, every third, through WebRTC's own
-automatic gain and noise suppression at 16 kHz (the package webrtc-noise-gain), which is the foreign chain.
+heard through a phone (as `phones` draws most, from other numbers than any in training) and, every third, through
+WebRTC's own automatic gain and noise suppression at 16 kHz (the package webrtc-noise-gain): the foreign chain.
 
     DIR/clean/00-piano.wav   DIR/phone/00-piano.wav   DIR/foreign/00-piano.wav, its clean sound in foreign-clean/
 """
@@ -61,7 +61,7 @@ def build(data: Path, out: Path, split: str, count: int = COUNT) -> Iterator[str
         file = f"{number:02d}-{name.replace(' ', '-')}.wav"
         _write(out / "clean" / file, clean, RATE)
         note_files.write_jsonl((out / "clean" / file).with_suffix(".ref.jsonl"), notes, RATE, len(clean))
-        _write(out / "phone" / file, phones.heard(clean, RATE, generator), RATE)
+        _write(out / "phone" / file, phones.recorded(clean, RATE, generator), RATE)
         yield f"phone/{file}"
         if number % FOREIGN == 0:
             narrow = audio.resample(Audio(clean[None], RATE), FOREIGN_RATE).samples[0]

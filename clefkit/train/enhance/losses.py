@@ -18,7 +18,7 @@ from torch.nn import functional
 from clefkit.enhance import bands
 from clefkit.nets.enhance import Gains
 
-WEIGHTS = {"lsd": 0.2, "mrstft": 1.0, "loudness": 0.35, "slope": 0.5, "harm": 1.0, "steady": 0.02}
+WEIGHTS = {"lsd": 0.2, "mrstft": 1.0, "loudness": 0.45, "slope": 0.5, "harm": 1.0, "steady": 0.02}
 RATE = 44_100
 WITHIN, LOUD_WITHIN, FLOOR, FAINTEST = 1e-5, 1e-4, 1e-7, 1e-8
 WINDOW, EVERY = 17, 4

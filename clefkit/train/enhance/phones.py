@@ -28,23 +28,36 @@ ROOMS = 64  # simulated ones, each drawn from its number, so that they are kept
 NAMED = ["living_*", "small_*", "practice_*", "studio_*", "chamber_*", "bathroom_a", "hall_*"]
 MICROPHONES = {"phone": 0.35, "laptop": 0.13, "lavalier": 0.15, "measurement": 0.25, "portable": 0.1, "telephone": 0.02}
 RATES_HZ = (16_000, 22_050, 24_000, 32_000)
-UNTOUCHED, DIRECT, LOWER, STRONG = 0.06, 0.12, 0.12, 0.35
+UNTOUCHED, DIRECT, LOWER, STRONG = 0.06, 0.12, 0.12, 0.2
 
 
 def heard(clean: Array, rate: int, generator: Generator) -> Array:
-    """A clean sound as a phone has it, drawn anew. (samples,), float32 -> the same length"""
+    """A clean sound as a phone has it, or as it was, drawn anew. (samples,), float32 -> the same length"""
     if generator.random() < UNTOUCHED:
         return clean
-    sound = Audio(clean[None], rate)
+    strong = generator.random() < STRONG
     lower = int(generator.choice(RATES_HZ)) if generator.random() < LOWER else rate
     if generator.random() < DIRECT:  # what was recorded well goes through a phone's software alone
-        sound, parts = audio.resample(sound, lower), _gains(generator, strong=generator.random() < STRONG)
+        narrow = audio.resample(Audio(clean[None], rate), lower)
+        made = _through(narrow, _gains(generator, strong=strong), generator)
     else:
-        parts = effects(generator, strong=generator.random() < STRONG)
-    sound, _ = chain.apply(sound, chain.draw({"name": "phone", "effect": parts}, generator))
-    sound = audio.resample(audio.resample(sound, lower), rate)
-    mono = sound.samples.mean(axis=0)[: len(clean)]
-    return np.pad(mono, (0, len(clean) - len(mono))).astype(np.float32)
+        made = audio.resample(_through(Audio(clean[None], rate), effects(generator, strong=strong), generator), lower)
+    return _as_long(audio.resample(made, rate), len(clean))
+
+
+def recorded(clean: Array, rate: int, generator: Generator) -> Array:
+    """A clean sound as most phones record it. (samples,), float32 -> the same length"""
+    made = _through(Audio(clean[None], rate), effects(generator, strong=False), generator)
+    return _as_long(made, len(clean))
+
+
+def _through(sound: Audio, parts: list[Effect], generator: Generator) -> Audio:
+    return chain.apply(sound, chain.draw({"name": "phone", "effect": parts}, generator))[0]
+
+
+def _as_long(sound: Audio, length: int) -> Array:
+    mono = sound.samples.mean(axis=0)[:length]
+    return np.pad(mono, (0, length - len(mono))).astype(np.float32)
 
 
 def effects(generator: Generator, *, strong: bool) -> list[Effect]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 
-SHARDS = {"validation": 5, "train": 220}
+SHARDS = {"validation": 5, "train": 400}
 QUICK_SHARDS = {"validation": 1, "train": 2}
 STEPS, QUICK_STEPS, OWN_STEPS = 8000, 100, 1500
 RECIPE = "enhance"
