@@ -17,7 +17,7 @@ from clefkit.errors import UsageError
 
 SHARDS = {"validation": 5, "train": 400}
 QUICK_SHARDS = {"validation": 1, "train": 2}
-STEPS, QUICK_STEPS, OWN_STEPS = 8000, 100, 1500
+STEPS, QUICK_STEPS, OWN_STEPS = 15_000, 100, 1500
 RECIPE = "enhance"
 
 
