@@ -19,6 +19,7 @@ from clefkit.enhance import bands, overall
 from clefkit.enhance.bands import BANDS
 from clefkit.train.enhance import pairs, suppressors
 from clefkit.train.enhance.pairs import Pairs
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 
@@ -26,6 +27,7 @@ IDENTICAL, DIRECT = 0.2, 0.12  # of the pairs are clean on both sides, clean but
 NARROW, NARROW_HZ = 0.3, (7_000, 12_000)  # of these have nothing higher
 OTHER_COLOUR, OTHER_PHONE, HISSING, SUPPRESSED, LEVELLED = 0.3, 0.3, 0.2, 0.2, 0.25
 TRACKED = 0.6  # of what is suppressed
+ATTACK_S, RELEASE_S = (0.01, 2.0), (0.1, 10.0)
 INSTRUMENT_DB, PHONE_DB = 3.0, 2.5  # of colours; more, and nothing can be told of tone
 STEP_S = bands.HOP_S
 
@@ -126,7 +128,7 @@ def _gains(heard: Array, generator: Generator) -> NDArray[np.float64]:
     strength = generator.uniform(0.2, 0.9) if generator.random() < 0.7 else generator.uniform(-0.8, -0.2)
     wanted = np.clip(strength * (target - levels), -15, generator.uniform(5, 20))
     gate = target + generator.uniform(-50, -15)
-    attack_s, release_s = (math.exp(generator.uniform(math.log(low), math.log(high))) for low, high in _TIMES_S)
+    attack_s, release_s = (log_uniform(generator, *each) for each in (ATTACK_S, RELEASE_S))
     falls, rises = math.exp(-STEP_S / attack_s), math.exp(-STEP_S / release_s)
     state, out = float(wanted[0]) * (generator.random() < 0.5), []
     for value, level in zip(wanted.tolist(), levels.tolist(), strict=True):
@@ -134,6 +136,3 @@ def _gains(heard: Array, generator: Generator) -> NDArray[np.float64]:
             state = value + (falls if value < state else rises) * (state - value)
         out.append(state)
     return np.array(out)
-
-
-_TIMES_S = ((0.01, 2.0), (0.1, 10.0))

@@ -10,7 +10,6 @@ constants of automatic gains are published by nobody and are drawn from 5 ms to 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from clefkit import audio
 from clefkit.audio import Audio
 from clefkit.augment import chain
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 Effect = dict[str, Any]
@@ -86,7 +86,7 @@ def _room(generator: Generator) -> Effect:
     own = np.random.default_rng([number, ROOMS])
     size = own.uniform([2.5, 2.2, 2.2], [9, 7, 4])
     numbers = {
-        "rt60_s": round(float(np.exp(own.uniform(math.log(0.25), math.log(1.1)))), 2),
+        "rt60_s": round(log_uniform(own, 0.25, 1.1), 2),
         "length_m": round(float(size[0]), 2),
         "width_m": round(float(size[1]), 2),
         "height_m": round(float(size[2]), 2),

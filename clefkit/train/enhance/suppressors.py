@@ -16,13 +16,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clefkit.enhance import bands
+from clefkit.train.voices import log_uniform
 
 Array = NDArray[np.float32]
 
 FAINTEST = 1e-12  # power
 WINDOW_S = (0.4, 5.0)
 FLOOR_DB = (3.0, 22.0)
-SPEECH_DB = (3.0, 9.0)  # over the noise, in the mean of bands: more is taken for speech
+SPEECH_DB = (1.05, 3.15)  # over the noise, in the mean of bands: more is taken for speech
 FOLLOWS_S, WAITS_S = (0.05, 0.6), (1.5, 20.0)  # how fast noise is followed where there is none of it and where there is
 
 
@@ -32,7 +33,7 @@ def thinned(heard: Array, generator: Generator) -> Array:
 
     power = np.power(10.0, heard / 10)
     smooth = ndimage.uniform_filter1d(power, int(generator.integers(3, 25)), axis=0, mode="nearest")
-    window = bands.frames(_between(WINDOW_S, generator))
+    window = bands.frames(log_uniform(generator, *WINDOW_S))
     least = ndimage.minimum_filter1d(smooth, window, axis=0, mode="nearest")
     usual = np.quantile(smooth, generator.uniform(0.05, 0.45), axis=0)
     noise = np.sqrt(least * usual) if generator.random() < 0.5 else least
@@ -48,7 +49,7 @@ def tracked(heard: Array, generator: Generator) -> Array:
     """heard: (frames, BANDS), dB; the same is returned"""
     floor = 10 ** (-generator.uniform(*FLOOR_DB) / 20)
     speech = generator.uniform(*SPEECH_DB) / 10 * math.log(10)
-    follows, waits = (1 - math.exp(-bands.HOP_S / _between(each, generator)) for each in (FOLLOWS_S, WAITS_S))
+    follows, waits = (1 - math.exp(-bands.HOP_S / log_uniform(generator, *each)) for each in (FOLLOWS_S, WAITS_S))
     kept, more = generator.uniform(0.9, 0.985), generator.uniform(1, 2)  # of the ratio before; noise that is taken
     together = generator.random() < 0.6  # what is no speech is turned down in all bands
     power = np.maximum(np.power(10.0, heard / 10), FAINTEST)
@@ -59,15 +60,9 @@ def tracked(heard: Array, generator: Generator) -> Array:
         over = kept * before + (1 - kept) * np.maximum(ratio - 1, 0)
         gain[:] = np.maximum(over / (more + over), floor)
         before = gain**2 * ratio
-        likely += 0.2 * (float(np.log1p(over).mean() > 0.35 * speech) - likely)
+        likely += 0.2 * (float(np.log1p(over).mean() > speech) - likely)
         if together:
             gain[:] = likely * gain + (1 - likely) * floor
         rate = np.where(now < noise, 2 * follows, (1 - likely) * follows + likely * waits)
         noise = np.exp((1 - rate) * np.log(noise) + rate * np.log(now))
     return np.asarray(heard + 20 * np.log10(gains), np.float32)
-
-
-def _between(low_high: tuple[float, float], generator: Generator) -> float:
-    """Evenly on a logarithmic scale."""
-    low, high = low_high
-    return math.exp(generator.uniform(math.log(low), math.log(high)))
