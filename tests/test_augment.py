@@ -29,7 +29,7 @@ def through(sound: Audio, *effects: dict[str, Any], seed: int = 0) -> Audio:
 def test_the_first_arrival_of_a_click_stays_where_it_was(room: str, rate: int) -> None:
     heard = through(click(5000, 20_000, rate), {"kind": "room", "room": room})
     arrival = rooms.direct(heard.samples)
-    assert abs(arrival.position - 5000) <= 1
+    assert abs(arrival.position - 5000) <= 0.1
     assert arrival.height == pytest.approx(0.1, rel=0.02)
 
 

@@ -251,7 +251,7 @@ def test_the_effect_keeps_a_click_where_it_was_and_adds_the_room() -> None:
     heard, clock = chain.apply(sound, drawn)
     arrival = rooms.direct(heard.samples)
     assert len(heard.samples) == 2
-    assert abs(arrival.position - 5000) <= 1
+    assert abs(arrival.position - 5000) <= 0.1
     assert arrival.height == pytest.approx(0.1, rel=0.02)
     assert 0.2 < heard.duration_s - 1 < 0.5
     assert clock.data() == {"offset_s": 0.0, "rate": 1.0}

@@ -13,14 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from clefkit import audio
+from clefkit import audio, sinc
 from clefkit.align.alignment import Alignment
 from clefkit.audio import Audio, Samples
 
-HALF = 32  # taps on either side of a place between samples
-KAISER = 8.6  # a window whose side lobes are 90 dB down
 MARGIN = 512  # samples around a block, so that its ends are those of a longer one
 BLOCK_S = 30
 ROUNDING = 1e-6  # samples
@@ -86,17 +83,8 @@ def _resampled(take: Audio, position: float, rate: float, count: int) -> Samples
     begin = position - MARGIN * step
     whole = math.floor(begin)
     length = math.ceil((count + 2 * MARGIN) * step) + 1
-    wanted = audio.piece(take.samples, whole - HALF, whole + length + HALF)
-    taps = _between(begin - whole)
+    wanted = audio.piece(take.samples, whole - sinc.HALF, whole + length + sinc.HALF)
+    taps = sinc.taps(begin - whole)  # a take on the very clock of its reference stays as it is
     moved = np.stack([np.convolve(channel, taps, "valid") for channel in wanted], axis=1).astype(np.float32)
     again = moved if rate == take.rate else soxr.resample(moved, take.rate, rate)
     return np.asarray(again[MARGIN : MARGIN + count].T)
-
-
-def _between(fraction: float) -> NDArray[np.float64]:
-    """Taps of a filter that reads so far after each sample. returns: (2 HALF + 1,)"""
-    if fraction < 1e-6:  # a take on the very clock of its reference stays as it is
-        return np.asarray(np.eye(1, 2 * HALF + 1, HALF)[0], np.float64)
-    away = np.arange(HALF, -HALF - 1, -1) - fraction
-    window = np.i0(KAISER * np.sqrt(np.maximum(1 - np.square(away / (HALF + 1)), 0.0))) / np.i0(KAISER)
-    return np.asarray(np.sinc(away) * window, np.float64)

@@ -2,14 +2,15 @@
 
 The direct sound is the first arrival within 10 dB of the strongest, in whichever channel it comes first; reflections
 that focus may be stronger than it. Of peaks within 4 samples, as a band-limited arrival has them, the highest is meant.
-Its place and height are read between samples (16 times oversampled), its place is then rounded, so the sound moves by
-at most half a sample. Both channels are scaled alike.
+Its place and height are read between samples (16 times oversampled), and the response is moved so that it lies on a
+sample. Both channels are scaled and moved alike.
 The tail ends where the energy still to come is 60 dB below the whole (Schroeder, New method of measuring reverberation
 time, 1965), and after ten seconds at the latest.
 """
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import audio, record
+from clefkit import audio, record, sinc
 from clefkit.audio import Audio, Samples
 from clefkit.augment.filters import Response
 from clefkit.errors import ClefkitError, InputError
@@ -73,7 +74,7 @@ def prepared(sound: Audio) -> Response:
     """Scaled so that the direct sound has a height of 1, and cut where the tail has died away."""
     arrival = direct(sound.samples)
     scaled = sound.samples / np.float32(arrival.height)
-    kept, at = _without_end(scaled, sound.rate), round(arrival.position)
+    kept, at = _on_a_sample(_without_end(scaled, sound.rate), arrival.position)
     return Response(kept, at, kept.shape[1] - 1 - at)
 
 
@@ -118,6 +119,16 @@ def _first_peak(channel: NDArray[np.float32], first: int, threshold: float) -> A
     lobes = np.flatnonzero((positions >= positions[wanted][0]) & (positions <= positions[wanted][0] + SIDE_LOBES))
     index = int(lobes[np.argmax(fine[peaks[lobes]])])
     return Arrival(float(positions[index]), float(fine[peaks[index]]))
+
+
+def _on_a_sample(samples: Samples, position: float) -> tuple[Samples, int]:
+    """Moved by part of a sample, so that what was at this position is on one; and on which."""
+    whole = math.floor(position)
+    if position == whole:
+        return samples, whole
+    taps = sinc.taps(position - whole)
+    moved = np.stack([np.convolve(channel, taps) for channel in samples])
+    return np.asarray(moved, np.float32), whole + sinc.HALF
 
 
 def _without_end(samples: Samples, rate: int) -> Samples:
