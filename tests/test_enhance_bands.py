@@ -43,16 +43,38 @@ def test_frames_are_as_long_at_any_rate(rate: int) -> None:
 def test_a_sine_is_in_its_band_at_its_level(rate: int) -> None:
     hertz = float(bands.centres_hz()[20])
     sound = sine(hertz, 1.0, rate)  # of amplitude .5
-    levels = filterbank.levels_of(sound.samples[0], rate)[10:-10]
+    levels = filterbank.heard_of(sound.samples[0], rate)[0][10:-10]
     assert int(levels.mean(axis=0).argmax()) == 20
     total = 10 * np.log10(np.power(10.0, levels / 10).sum(axis=1))
     assert total == pytest.approx(10 * np.log10(0.125), abs=0.05)
 
 
-def test_levels_in_blocks_are_those_of_the_whole() -> None:
+def test_what_is_heard_in_blocks_is_that_of_the_whole() -> None:
     samples = noise(2.3)
-    streamed = np.concatenate(list(filterbank.levels(blocks(samples), RATE)))
-    assert np.allclose(streamed, filterbank.levels_of(samples[0], RATE), atol=1e-3)
+    whole = filterbank.heard_of(samples[0], RATE)
+    streamed = zip(*filterbank.heard(blocks(samples), RATE), strict=True)
+    for one, other in zip(streamed, whole, strict=True):
+        assert np.allclose(np.concatenate(one), other, atol=1e-3)
+    assert np.allclose(np.concatenate(list(filterbank.levels(blocks(samples), RATE))), whole[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_floor_is_the_noise_between_partials(rate: int) -> None:
+    """White noise 60 dB under a sawtooth shows in each band; by itself it is 5.4 dB over its floor."""
+    hiss = 1e-3 * noise(3.0, rate)[0]
+    partials = [
+        sine(hertz, 3.0, rate).samples[0] / number for number, hertz in enumerate(range(200, rate // 2, 200), 1)
+    ]
+    alone, together = (filterbank.heard_of(each, rate) for each in (hiss, hiss + np.sum(partials, axis=0)))
+    there = bands.centres_hz() < rate / 2.5
+    below = (alone[1].mean(axis=0) - alone[0].mean(axis=0))[there]
+    assert below.mean() == pytest.approx(-5, abs=1)
+    assert np.ptp(below) < 5
+    middle = slice(20, -20)
+    apart = [one[middle].mean(axis=0) - other[middle].mean(axis=0) for one, other in zip(together, alone, strict=True)]
+    wide = there & (bands.centres_hz() > 1500)  # lower ones are narrower than partials are apart
+    assert np.median(apart[1][wide]) < 7
+    assert apart[0][wide].min() > 20
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -71,7 +93,7 @@ def test_one_band_is_turned_and_others_are_not() -> None:
     gains = np.zeros(BANDS, np.float32)
     gains[40] = 12
     samples = noise(4.0)
-    change = [filterbank.levels_of(each[0], RATE).mean(axis=0) for each in (samples, turned(samples, RATE, gains))]
+    change = [filterbank.heard_of(each[0], RATE)[0].mean(axis=0) for each in (samples, turned(samples, RATE, gains))]
     raised = change[1] - change[0]
     assert raised[40] > 8
     assert np.abs(np.delete(raised, [38, 39, 40, 41, 42])).max() < 0.2
@@ -93,10 +115,10 @@ def test_a_band_with_nothing_in_it_is_filled_from_below() -> None:
     low[:4000] = 1
     samples = np.fft.irfft(np.fft.rfft(noise(1.0)[0].astype(np.float64)) * low, RATE).astype(np.float32)[None]
     heard = turned(samples, RATE, 0.0, fill_db=-50.0)
-    levels = filterbank.levels_of(heard[0], RATE)[10:-10].mean(axis=0)
+    levels = filterbank.heard_of(heard[0], RATE)[0][10:-10].mean(axis=0)
     upper = (bands.centres_hz() > 4600) & (bands.centres_hz() < 5300)
     assert np.abs(levels[upper] + 50).max() < 2.5
-    before = filterbank.levels_of(samples[0], RATE)[10:-10].mean(axis=0)
+    before = filterbank.heard_of(samples[0], RATE)[0][10:-10].mean(axis=0)
     assert before[upper].max() < -90
 
 
@@ -113,16 +135,18 @@ def test_what_is_known_of_a_recording() -> None:
     silence = np.full((258, BANDS), bands.SILENCE_DB, np.float32)
     counter = overall.Counter()
     for part in (loud, silence, soft):
-        counter.add(part)
+        counter.add(part, part[::2] - 15)
     known = counter.result()
     assert known.level_db == pytest.approx(-30 + 10 * np.log10(BANDS), abs=0.6)
-    assert known.percentiles[0] == pytest.approx(-70, abs=1)
-    assert known.percentiles[2] == pytest.approx(-30, abs=1)
+    for side, less in zip(known.percentiles, (0, 15), strict=True):
+        assert side[0] == pytest.approx(-70 - less, abs=1)
+        assert side[2] == pytest.approx(-30 - less, abs=1)
 
 
 def test_nothing_is_known_of_silence() -> None:
     counter = overall.Counter()
-    counter.add(np.full((10, BANDS), bands.SILENCE_DB, np.float32))
+    silence = np.full((10, BANDS), bands.SILENCE_DB, np.float32)
+    counter.add(silence, silence[::2])
     assert counter.result().level_db == -np.inf
 
 
@@ -159,20 +183,22 @@ def test_parts_can_be_left_out_and_weakened() -> None:
 
 
 class Echo:
-    """A network that says of each frame how loud its first band is, and looks at nothing else."""
+    """A network that says of each frame how loud its first band and each floor is, and looks at nothing else."""
 
     def run(self, _names: list[str], feed: dict[str, Array]) -> list[Array]:
-        levels = feed["levels"]
-        return [levels[:, :, 0], levels, np.full_like(levels, NO_FILL_DB)]
+        levels, floors = feed["levels"], feed["floors"].repeat(bands.EVERY, axis=1)
+        assert levels.shape == floors.shape
+        return [levels[:, :, 0], floors, np.full_like(levels, NO_FILL_DB)]
 
 
 @pytest.mark.parametrize("seconds", [0.1, 23.9, 24.5, 61.0])
 def test_windows_leave_no_seam(seconds: float) -> None:
     count = bands.frames(seconds)
     levels = (-40 + rng(3).normal(0, 3, (count, BANDS))).astype(np.float16)
+    floors = levels[:: bands.EVERY] - np.float16(20)
     counter = overall.Counter()
-    counter.add(levels.astype(np.float32))
+    counter.add(levels.astype(np.float32), floors.astype(np.float32))
     known = counter.result()
-    told = infer.say(Echo(), levels, known)
-    assert np.allclose(told.band, levels - known.level_db, atol=0.06)
+    told = infer.say(Echo(), levels, floors, known)
+    assert np.allclose(told.band, floors.repeat(bands.EVERY, axis=0)[:count] - known.level_db, atol=0.06)
     assert np.allclose(told.slow, levels[:, 0] - known.level_db, atol=0.06)

@@ -34,9 +34,21 @@ def levels(blocks: Iterable[Samples], rate: int) -> Iterator[Array]:
         yield bands.levels_db(_loudest(seen), rate)
 
 
-def levels_of(samples: Array, rate: int) -> Array:
-    """Levels of a mono sound in memory. samples: (samples,); returns: (samples // hop + 1, BANDS), dB"""
-    return np.concatenate(list(levels([samples[None]], rate)))
+def heard(blocks: Iterable[Samples], rate: int) -> Iterator[tuple[Array, Array]]:
+    """Levels, and the floors of every second frame. yields: (frames, BANDS), (half as many, rounded up, BANDS), dB"""
+    around = (bands.LONGER - 1) * bands.size(rate) // 2
+    for piece, count in _pieces(blocks, rate, bands.LONGER):
+        seen = bands.spectra(piece[:, around : piece.shape[1] - around], rate)[:, :count]
+        long = _power(bands.spectra(piece, rate, bands.LONGER, bands.EVERY))[: -(-count // bands.EVERY)]
+        yield bands.levels_db(_loudest(seen), rate), bands.floors_db(long, rate)
+
+
+def heard_of(samples: Array, rate: int) -> tuple[Array, Array]:
+    """Levels and floors of a mono sound in memory. samples: (samples,); returns: (samples // hop + 1, BANDS) and (half
+    as many, rounded up, BANDS), dB
+    """
+    levels_db, floors_db = zip(*heard([samples[None]], rate), strict=True)
+    return np.concatenate(levels_db), np.concatenate(floors_db)
 
 
 def turned(blocks: Iterable[Samples], wanted: Wanted, count: int, rate: int) -> Iterator[Samples]:
@@ -84,12 +96,12 @@ class _Adder:
         return np.asarray(done[:-1] / np.maximum(done[-1], LEAST_WEIGHT), np.float32)
 
 
-def _pieces(blocks: Iterable[Samples], rate: int) -> Iterator[tuple[Samples, int]]:
+def _pieces(blocks: Iterable[Samples], rate: int, longer: int = 1) -> Iterator[tuple[Samples, int]]:
     """Stretches of the sound, zeros around it, that hold `count` frames: half a frame before the first sample on.
 
-    samples // hop + 1 frames in all
+    longer: so many times as long are the frames; samples // hop + 1 of them in all
     """
-    step, size = bands.hop(rate), bands.size(rate)
+    step, size = bands.hop(rate), longer * bands.size(rate)
     waiting: Samples | None = None
     at_once = (AT_ONCE - 1) * step + size
     for block in blocks:
@@ -114,10 +126,12 @@ def _per_bin(gains_db: Array, rate: int) -> Array:
 
 def _loudest(seen: Spectra) -> Spectra:
     """A spectrum with the mean power of the channels. (channels, frames, bins) -> (frames, bins)"""
-    if len(seen) == 1:
-        return np.asarray(seen[0], np.complex64)
-    power = (seen.real**2 + seen.imag**2).mean(axis=0)
-    return np.asarray(np.sqrt(power), np.complex64)
+    return np.asarray(seen[0] if len(seen) == 1 else np.sqrt(_power(seen)), np.complex64)
+
+
+def _power(seen: Spectra) -> Array:
+    """The mean of the channels. (channels, frames, bins) -> (frames, bins)"""
+    return np.asarray((seen.real**2 + seen.imag**2).mean(axis=0), np.float32)
 
 
 def _filled(seen: Spectra, fills_db: Array, rate: int) -> Spectra | np.float32:

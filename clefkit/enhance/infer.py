@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from clefkit import graph, registry
 from clefkit.enhance import bands
 from clefkit.enhance.bands import BANDS, NO_FILL_DB
-from clefkit.enhance.overall import Overall
+from clefkit.enhance.overall import PERCENTILES, Overall
 from clefkit.errors import InputError
 
 Array = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 WINDOW_S, AROUND_S, BLEND_S = 24.0, 6.0, 1.0
-INPUTS, OUTPUTS = ("levels", "overall"), ("slow", "band", "fill")
+OVERALL = 2 * len(PERCENTILES)
+INPUTS, OUTPUTS = ("levels", "floors", "overall"), ("slow", "band", "fill")
 
 
 class Said(NamedTuple):
@@ -60,28 +61,30 @@ def _check(session: Any, name: str) -> None:
     """Send silence through a graph. Raises InputError when it takes or gives what it ought not to."""
     silence = np.full((1, 8, BANDS), -60, np.float32)
     try:
-        said = session.run(list(OUTPUTS), dict(zip(INPUTS, (silence, silence[:, :3]), strict=True)))
+        given = (silence, silence[:, :: bands.EVERY], silence[:, :OVERALL])
+        said = session.run(list(OUTPUTS), dict(zip(INPUTS, given, strict=True)))
     except Exception as error:  # the errors of ONNX Runtime have no other base
         raise InputError(
-            f"the model.onnx of {name} has to take levels {silence.shape} and overall (1, 3, {BANDS}), and give "
-            f"{', '.join(OUTPUTS)}"
+            f"the model.onnx of {name} has to take levels {silence.shape}, floors (1, 4, {BANDS}) and overall "
+            f"(1, {OVERALL}, {BANDS}), and give {', '.join(OUTPUTS)}"
         ) from error
     if [each.shape for each in said] != [(1, 8), silence.shape, silence.shape]:
         raise InputError(f"the model.onnx of {name} gives other shapes than a network that enhances")
 
 
-def say(session: Any, levels_db: Halves, known: Overall) -> Said:
-    """levels_db: (frames, BANDS), of full scale; known: of the whole recording"""
+def say(session: Any, levels_db: Halves, floors_db: Halves, known: Overall) -> Said:
+    """levels_db: (frames, BANDS), floors_db: (half as many, rounded up, BANDS), of full scale; known: of all of it"""
     count = len(levels_db)
     said = Said(*(np.zeros(shape, np.float16) for shape in ((count,), (count, BANDS), (count, BANDS))))
     said.fill[:] = NO_FILL_DB
     if not np.isfinite(known.level_db):
         return said
-    overall = (known.percentiles - np.float32(known.level_db))[None]
     for first, last, start, end in _windows(count):
-        piece = levels_db[start:end].astype(np.float32) - np.float32(known.level_db)
-        piece = np.pad(piece, ((0, len(piece) % 2), (0, 0)), mode="edge")[None]
-        found = session.run(list(OUTPUTS), dict(zip(INPUTS, (piece, overall), strict=True)))
+        piece = levels_db[start:end].astype(np.float32)
+        piece = np.pad(piece, ((0, len(piece) % bands.EVERY), (0, 0)), mode="edge")
+        under = floors_db[start // bands.EVERY : -(-end // bands.EVERY)].astype(np.float32)
+        given = (*((each - np.float32(known.level_db)) for each in (piece, under)), known.relative)
+        found = session.run(list(OUTPUTS), {name: each[None] for name, each in zip(INPUTS, given, strict=True)})
         for kept, new in zip(said, found, strict=True):
             _blend(kept, new[0][first - start : last - start].astype(np.float32), first)
     return said

@@ -2,10 +2,10 @@
 
 A small U-net over (time, band) with a recurrent middle, in the line of "DeepFilterNet" (Schröter, Escalante-B.,
 Rosenkranz, Maier 2022) and "A hybrid DSP/deep learning approach to real-time full-band speech enhancement" (Valin
-2018), which work on bands, too. It looks at two frames at a time, and at three percentiles of each band over the whole
-recording: what is soft, what is usual, what is loud. It says three things: a slow gain, the same for all bands, that
-undoes what automatic gain did; a gain for each band; and how much of a band is to be filled with what was made from
-lower ones, because nothing is there.
+2018), which work on bands, too. It looks at two frames at a time, at what lies between partials there, and at three
+percentiles of both in each band over the whole recording: what is soft, what is usual, what is loud. It says three
+things: a slow gain, the same for all bands, that undoes what automatic gain did; a gain for each band; and how much of
+a band is to be filled with what was made from lower ones, because nothing is there.
 
 The export to ONNX is held equal to this class by a test.
 """
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from clefkit.enhance.bands import BANDS, NO_FILL_DB
 
-OVERALL = 3
+OVERALL = 6
 TOGETHER = 2  # frames of a step
 WIDTHS = (16, 24, 32)
 BELOW = BANDS // 4
@@ -41,7 +41,8 @@ class Gains(NamedTuple):
 
 
 class Enhance(nn.Module):
-    """levels (batch, frames, BANDS), overall (batch, OVERALL, BANDS), dB relative to the recording -> Gains.
+    """levels (batch, frames, BANDS), floors (batch, frames / TOGETHER, BANDS), overall (batch, OVERALL, BANDS), all in
+    dB relative to the recording -> Gains.
 
     frames: a multiple of TOGETHER
     """
@@ -50,6 +51,7 @@ class Enhance(nn.Module):
         super().__init__()
         one, two, three = WIDTHS
         self.stem = nn.Conv2d(1, one, (6, 5), stride=(TOGETHER, 1), padding=(2, 2))
+        self.under = nn.Conv2d(1, one, (3, 5), padding=(1, 2))
         self.beside = nn.Conv1d(OVERALL, one, 5, padding=2)
         self.place = nn.Parameter(torch.zeros(1, one, 1, BANDS))
         self.down = nn.ModuleList([_fewer(one, two), _fewer(two, three)])
@@ -67,10 +69,9 @@ class Enhance(nn.Module):
             for tensor in layer.parameters():
                 nn.init.zeros_(tensor)
 
-    def forward(self, levels: Tensor, overall: Tensor) -> Gains:
-        seen = torch.clamp(levels / 30 + 1, -3, 3)[:, None]
-        beside = self.beside(torch.clamp(overall / 30 + 1, -3, 3))[:, :, None]
-        first = functional.relu(self.stem(seen) + beside + self.place)
+    def forward(self, levels: Tensor, floors: Tensor, overall: Tensor) -> Gains:
+        seen = self.stem(_scaled(levels)[:, None]) + self.under(_scaled(floors)[:, None])
+        first = functional.relu(seen + self.beside(_scaled(overall))[:, :, None] + self.place)
         second = functional.relu(self.down[0](first))
         third = functional.relu(self.down[1](second))
         batch, width, steps, _ = third.shape
@@ -87,6 +88,10 @@ class Enhance(nn.Module):
         band = torch.clamp(SCALE_DB * said[:, 0], LEAST_DB, MOST_DB)
         fill = torch.clamp(NO_FILL_DB + 3 * SCALE_DB * said[:, 1], NO_FILL_DB, 0.0)
         return Gains(SCALE_DB * slow, band, fill)
+
+
+def _scaled(levels_db: Tensor) -> Tensor:
+    return torch.clamp(levels_db / 30 + 1, -3, 3)
 
 
 def _remembering(layers: nn.LSTM) -> None:

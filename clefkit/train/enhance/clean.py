@@ -1,8 +1,9 @@
 """Clean sound to learn from: music that somebody plays, close and dry or in a studio, mono at 44.1 kHz.
 
 Pianos most, single instruments next, then small groups. They are played by soundfonts, by real single notes, and by
-instruments that never were (`voices`, `timbres`), so that the network learns what phones do and not who plays. Levels
-rise and fall more than they do in scores, because it is dynamics that are to be restored.
+instruments that never were (`voices`, `timbres`), so that the network learns what phones do and not who plays. In half
+of it levels rise and fall more than they do in scores, because it is dynamics that are to be restored; in the other
+half as they are played, or all that is even would be taken for levelled.
 """
 
 from __future__ import annotations
@@ -30,14 +31,20 @@ Array = NDArray[np.float32]
 
 RATE = 44_100
 COLLECTIONS = {"string-quartets": 0.2, "lieder": 0.25, "pop909": 0.3, "chopin": 0.25}
-KINDS = {"piano": 0.4, "alone": 0.35, "together": 0.22, "phrase": 0.03}
+KINDS = {"piano": 0.38, "alone": 0.32, "together": 0.27, "phrase": 0.03}
 EXERCISES = 0.1
 PIANOS = (0, 1, 2, 3)
 PIANO_NOTES = re.compile("(?!electric).*(grand|piano|upright|steinway)")  # names of real pianos
 ON_NOTES, MADE_UP = 0.45, 0.2  # how often a part is played on real notes, by somebody made up
+AS_RENDERED = 0.5  # of what is played together: on soundfonts that decide how loud each part is
+LIVELY = 0.5
 SWELL_DB = 5.0
-IN_STUDIO, COLOURED = 0.4, 0.4
-STUDIO: dict[str, object] = {"kind": "room", "room": ["studio_*", "chamber_*"], "distance_gain_db": [0, 14]}
+COLOURED = 0.4
+# Mostly dry: what is heard of rooms in clean sound is not taken away from what phones hear.
+PLACES: tuple[tuple[float, dict[str, object]], ...] = (
+    (0.2, {"kind": "room", "room": "studio_*", "distance_gain_db": [4, 14]}),
+    (0.06, {"kind": "room", "room": ["chamber_*", "recital_*", "hall_*"], "distance_gain_db": [4, 14]}),
+)
 PEAK_DB = -6.0
 
 
@@ -61,14 +68,14 @@ def draw(hall: Hall, split: str, seconds: float, generator: Generator) -> Array:
     """Some music, perhaps with silence before and after. returns: (samples,), float32, peak -6 dB"""
     length = int(seconds * RATE)
     while True:
-        kind = str(generator.choice(list(KINDS), p=list(KINDS.values())))
+        kind, lively = str(generator.choice(list(KINDS), p=list(KINDS.values()))), generator.random() < LIVELY
         recorded = _phrase(hall.real, length, generator) if kind == "phrase" and hall.real else None
-        dry = _played(hall, split, kind, length, generator) if recorded is None else recorded
+        dry = _played(hall, split, kind, length, generator, lively=lively) if recorded is None else recorded
         if np.square(dry, dtype=np.float64).mean() > 1e-9:
-            return _finished(dry, generator)
+            return _finished(_swelling(dry, generator) if lively else dry, generator)
 
 
-def _played(hall: Hall, split: str, kind: str, length: int, generator: Generator) -> Array:
+def _played(hall: Hall, split: str, kind: str, length: int, generator: Generator, *, lively: bool) -> Array:
     piece, seconds = _piece(hall, split, length / RATE, generator), length / RATE
     if kind == "piano":
         parts = [_on_piano(piece, seconds, generator)]
@@ -76,10 +83,11 @@ def _played(hall: Hall, split: str, kind: str, length: int, generator: Generator
         parts = list(arrange.arrange(piece, seconds - 0.5, generator).voices)
         if kind == "alone":
             parts = [parts[int(generator.integers(len(parts)))]] if parts else []
-    parts = [_livelier(part, generator) for part in parts if len(part.notes)]
-    sounds = [_part(part, hall, split, length, generator) for part in parts]
+    parts = [_livelier(part, generator) if lively else part for part in parts if len(part.notes)]
     mix = np.zeros(length, np.float32)
-    for sound in sounds:
+    if kind == "together" and generator.random() < AS_RENDERED:
+        return sum((_on_font(part, hall, split, length, generator) for part in parts), mix)
+    for sound in [_part(part, hall, split, length, generator) for part in parts]:
         level = float(np.sqrt(np.square(sound, dtype=np.float64).mean()))
         if level > 0:
             mix += sound * np.float32(10 ** (generator.normal(0, 3) / 20) / level)
@@ -176,13 +184,20 @@ def _phrase(real: Path, length: int, generator: Generator) -> Array:
     return np.pad(piece, (0, length - len(piece)))
 
 
-def _finished(dry: Array, generator: Generator) -> Array:
-    """Swells, another colour, a studio."""
+def _swelling(dry: Array, generator: Generator) -> Array:
     length = len(dry)
     swell = np.interp(np.arange(length), np.linspace(0, length, 6), generator.normal(0, SWELL_DB / 2, 6))
-    sound = Audio((dry * 10 ** (swell / 20))[None].astype(np.float32), RATE)
+    return np.asarray(dry * 10 ** (swell / 20), np.float32)
+
+
+def _finished(dry: Array, generator: Generator) -> Array:
+    """Another colour, a studio."""
+    sound, length = Audio(dry[None], RATE), len(dry)
     effects = [_colour(generator) for _ in range(2)] if generator.random() < COLOURED else []
-    effects += [STUDIO] if generator.random() < IN_STUDIO else []
+    luck = generator.random()
+    for share, place in PLACES:
+        effects += [place] if 0 <= luck < share else []
+        luck -= share
     if effects:
         sound = augment.chain.apply(sound, augment.chain.draw({"name": "studio", "effect": effects}, generator))[0]
     mono = sound.samples.mean(axis=0)[:length]

@@ -16,9 +16,9 @@ from clefkit.train import export
 
 
 def onnx_graph(network: Enhance) -> bytes:
-    """For ONNX Runtime: "levels" (1, frames, BANDS), "overall" (1, OVERALL, BANDS) to what `Gains` names."""
-    example = (torch.zeros(1, 16 * TOGETHER, BANDS), torch.zeros(1, OVERALL, BANDS))
-    axes = {name: {1: "frames"} for name in ("levels", *OUTPUTS)}
+    """For ONNX Runtime: levels, floors and overall of one recording, as `Enhance` takes them, to what `Gains` names."""
+    example = (torch.zeros(1, 16 * TOGETHER, BANDS), torch.zeros(1, 16, BANDS), torch.zeros(1, OVERALL, BANDS))
+    axes = {name: {1: "frames"} for name in ("levels", *OUTPUTS)} | {"floors": {1: "steps"}}
     return export.graph(network.eval(), example, list(INPUTS), list(OUTPUTS), axes)
 
 

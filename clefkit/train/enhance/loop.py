@@ -23,6 +23,7 @@ from clefkit.train.enhance.pairs import Pairs
 RATE, DECAY, WARM_UP, FALLS_FROM = 3e-3, 0.01, 100, 0.35
 AVERAGE = 0.998
 BATCH = 8
+AS_MADE = 0.4  # of a training from its beginning: as long pairs are not varied
 EVERY, JUDGED = 100, 500
 TOGETHER, AHEAD = 4, 3
 
@@ -47,9 +48,9 @@ def train(
     """
     torch.set_num_threads(threads)
     state = _start(work, seed, begin)
-    held_out = judges(shards)
+    held_out, plain = judges(shards), 0 if begin else round(AS_MADE * steps)
     sums: dict[str, float] = {}
-    for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (shards, seed)):
+    for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (shards, seed, plain)):
         found = _learn(state, batch, _rate(state.step, steps))
         state = state._replace(step=state.step + 1)
         sums = {name: sums.get(name, 0.0) + value for name, value in found.items()}
@@ -81,8 +82,8 @@ def judged(network: Enhance, held_out: Sequence[Pairs]) -> dict[str, float]:
         for shard in held_out:
             for first in range(0, len(shard.clean), BATCH):
                 batch = batches.every(shard, range(first, min(first + BATCH, len(shard.clean))))
-                heard, clean, overall = (torch.from_numpy(each).float() for each in batch)
-                for name, value in losses.measures(heard, clean, network(heard, overall)).items():
+                heard, floors, overall, clean = (torch.from_numpy(each).float() for each in batch)
+                for name, value in losses.measures(heard, clean, network(heard, floors, overall)).items():
                     found.setdefault(name, []).append(value)
     return {name: round(float(torch.cat(values).mean()), 4) for name, values in found.items()}
 
@@ -90,8 +91,8 @@ def judged(network: Enhance, held_out: Sequence[Pairs]) -> dict[str, float]:
 def _learn(state: State, batch: Batch, rate: float) -> dict[str, float]:
     for optimiser in (state.within, state.rest):
         optimiser.param_groups[0]["lr"] = rate
-    heard, clean, overall = (torch.from_numpy(each).float() for each in batch)
-    measured = losses.measures(heard, clean, state.network(heard, overall))
+    heard, floors, overall, clean = (torch.from_numpy(each).float() for each in batch)
+    measured = losses.measures(heard, clean, state.network(heard, floors, overall))
     total = losses.total(measured)
     state.network.zero_grad()
     torch.autograd.backward(total)
@@ -131,13 +132,17 @@ def _start(work: Path, seed: int, begin: Path | None) -> State:
 _STOCK: dict[str, Any] = {}
 
 
-def _prepare(shards: Path, seed: int) -> None:
-    _STOCK.update(kept=[pairs.load(path) for path in sorted(shards.glob("train-???.npz"))], seed=seed)
+def _prepare(shards: Path, seed: int, plain: int) -> None:
+    kept_ = [pairs.load(path) for path in sorted(shards.glob("train-???.npz"))]
+    _STOCK.update(kept=kept_, seed=seed, plain=plain)
 
 
 def _drawn(number: int) -> list[Batch]:
     """The batches TOGETHER * number and those after it."""
+    steps = range(TOGETHER * number, TOGETHER * (number + 1))
     return [
-        batches.draw(_STOCK["kept"], BATCH, np.random.default_rng([_STOCK["seed"], TOGETHER * number + each]))
-        for each in range(TOGETHER)
+        batches.draw(
+            _STOCK["kept"], BATCH, np.random.default_rng([_STOCK["seed"], step]), varied=step >= _STOCK["plain"]
+        )
+        for step in steps
     ]

@@ -19,6 +19,7 @@ from clefkit.align.dataset import MANIFEST
 from clefkit.enhance import bands, filterbank
 from clefkit.errors import InputError
 from clefkit.train.enhance import pairs
+from clefkit.train.enhance.pairs import Pairs
 
 Array = NDArray[np.float32]
 
@@ -31,7 +32,7 @@ def build(folder: Path, shards: Path) -> Iterator[str]:
 
     raises: InputError when the folder is no data set of pairs, or has too little in it
     """
-    found: dict[str, list[tuple[Array, Array]]] = {"train": [], "validation": []}
+    found: dict[str, list[Pairs]] = {"train": [], "validation": []}
     for number, row in enumerate(rows(folder)):
         found[row["split"] if row["split"] in found else "train"] += _clips(folder, row)
         yield f"pair {number + 1}: {row['take']}"
@@ -43,10 +44,7 @@ def build(folder: Path, shards: Path) -> Iterator[str]:
     shards.mkdir(parents=True, exist_ok=True)
     for kept, clips in found.items():
         for number, first in enumerate(range(0, len(clips), pairs.PER_SHARD)):
-            some = clips[first : first + pairs.PER_SHARD]
-            clean = np.stack([pairs.stored(clip[0]) for clip in some])
-            heard = np.stack([pairs.stored(clip[1]) for clip in some])[:, None]
-            np.savez(shards / f"{kept}-{number:03d}.npz", clean=clean, heard=heard)
+            pairs.save(shards / f"{kept}-{number:03d}.npz", clips[first : first + pairs.PER_SHARD])
             yield f"{kept}-{number:03d}: built"
 
 
@@ -60,20 +58,22 @@ def rows(folder: Path) -> list[dict[str, Any]]:
         raise InputError(f"{folder} has no {MANIFEST} as `clefkit align --dataset` writes it") from error
 
 
-def _clips(folder: Path, row: dict[str, Any]) -> Iterator[tuple[Array, Array]]:
-    """Levels of clean and heard stretches."""
-    clean, heard = (_levels(folder / row[name]) for name in ("target", "input"))
-    count = bands.frames(pairs.CLIP_S)
+def _clips(folder: Path, row: dict[str, Any]) -> Iterator[Pairs]:
+    """Clean and heard stretches."""
+    clean, heard = (_heard(folder / row[name]) for name in ("target", "input"))
+    count = bands.EVERY * (bands.frames(pairs.CLIP_S) // bands.EVERY)
     step_s = bands.seconds(1, audio.shape(folder / row["target"]).rate)
     gaps = [(start / step_s, end / step_s) for start, end in row.get("gaps", [])]
-    for first in range(0, min(len(clean), len(heard)) - count + 1, count):
+    for first in range(0, min(len(clean[0]), len(heard[0])) - count + 1, count):
         last = first + count
         inside = any(start < last and end > first for start, end in gaps)
-        loud = min(float(side[first:last].max()) for side in (clean, heard)) > QUIETEST_DB
+        loud = min(float(side[0][first:last].max()) for side in (clean, heard)) > QUIETEST_DB
         if loud and not inside:
-            yield clean[first:last], heard[first:last]
+            under = slice(first // bands.EVERY, last // bands.EVERY)
+            one, other = ((levels[first:last], floors[under]) for levels, floors in (clean, heard))
+            yield pairs.clip(one, [other])
 
 
-def _levels(path: Path) -> Array:
+def _heard(path: Path) -> tuple[Array, Array]:
     sound = audio.read(path)
-    return filterbank.levels_of(np.asarray(sound.samples.mean(axis=0), np.float32), sound.rate)
+    return filterbank.heard_of(np.asarray(sound.samples.mean(axis=0), np.float32), sound.rate)

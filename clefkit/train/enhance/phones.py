@@ -28,7 +28,7 @@ ROOMS = 64  # simulated ones, each drawn from its number, so that they are kept
 NAMED = ["living_*", "small_*", "practice_*", "studio_*", "chamber_*", "bathroom_a", "hall_*"]
 MICROPHONES = {"phone": 0.35, "laptop": 0.13, "lavalier": 0.15, "measurement": 0.25, "portable": 0.1, "telephone": 0.02}
 RATES_HZ = (16_000, 22_050, 24_000, 32_000)
-UNTOUCHED, DIRECT, LOWER, STRONG = 0.06, 0.12, 0.12, 0.2
+UNTOUCHED, DIRECT, LOWER, STRONG = 0.03, 0.12, 0.12, 0.1
 
 
 def heard(clean: Array, rate: int, generator: Generator) -> Array:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 
-SHARDS = {"validation": 5, "train": 400}
+SHARDS = {"validation": 5, "train": 800}
 QUICK_SHARDS = {"validation": 1, "train": 2}
-STEPS, QUICK_STEPS, OWN_STEPS = 15_000, 100, 1500
+STEPS, QUICK_STEPS, OWN_STEPS = 18_000, 100, 1500
 RECIPE = "enhance"
 
 
