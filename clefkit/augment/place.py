@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit import sinc
 from clefkit.augment import air, curve, settings
 from clefkit.augment.filters import Response
 
 if TYPE_CHECKING:
     from numpy.random import Generator
-
-HALF = 32  # taps on either side of a delay between samples
-KAISER = 8.6  # a window whose side lobes are 90 dB down
 
 
 class Pair(NamedTuple):
@@ -64,7 +62,7 @@ def response(numbers: dict[str, Any], rate: int) -> Response:
         return taken
     both = arrivals(numbers)
     tail = math.ceil(max(each.delay_s for each in both) * rate)
-    lead = HALF if tail else 0
+    lead = sinc.HALF if tail else 0
     delays = [_delayed(each, rate, lead, lead + tail + lead + 1) for each in both]
     samples = np.stack([np.convolve(each, taken.samples[0]) for each in delays])
     return Response(samples.astype(np.float32), lead, tail)
@@ -94,5 +92,4 @@ def _delayed(arrival: Arrival, rate: int, lead: int, taps: int) -> NDArray[np.fl
         click[lead] = arrival.gain
         return click
     away = np.arange(taps) - lead - arrival.delay_s * rate
-    window = np.i0(KAISER * np.sqrt(np.maximum(1 - (away / HALF) ** 2, 0))) / np.i0(KAISER)
-    return np.asarray(arrival.gain * np.sinc(away) * window * (np.abs(away) < HALF), np.float64)
+    return arrival.gain * sinc.kernel(away)

@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from clefkit import graph, registry
 from clefkit.enhance import bands
 from clefkit.enhance.bands import BANDS, NO_FILL_DB
-from clefkit.enhance.overall import PERCENTILES, Overall
+from clefkit.enhance.overall import ROWS, Overall
 from clefkit.errors import InputError
 
 Array = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 WINDOW_S, AROUND_S, BLEND_S = 24.0, 6.0, 1.0
-OVERALL = 2 * len(PERCENTILES)
 INPUTS, OUTPUTS = ("levels", "floors", "overall"), ("slow", "band", "fill")
 
 
@@ -61,12 +60,12 @@ def _check(session: Any, name: str) -> None:
     """Send silence through a graph. Raises InputError when it takes or gives what it ought not to."""
     silence = np.full((1, 8, BANDS), -60, np.float32)
     try:
-        given = (silence, silence[:, :: bands.EVERY], silence[:, :OVERALL])
+        given = (silence, silence[:, :: bands.EVERY], silence[:, :ROWS])
         said = session.run(list(OUTPUTS), dict(zip(INPUTS, given, strict=True)))
     except Exception as error:  # the errors of ONNX Runtime have no other base
         raise InputError(
             f"the model.onnx of {name} has to take levels {silence.shape}, floors (1, 4, {BANDS}) and overall "
-            f"(1, {OVERALL}, {BANDS}), and give {', '.join(OUTPUTS)}"
+            f"(1, {ROWS}, {BANDS}), and give {', '.join(OUTPUTS)}"
         ) from error
     if [each.shape for each in said] != [(1, 8), silence.shape, silence.shape]:
         raise InputError(f"the model.onnx of {name} gives other shapes than a network that enhances")

@@ -18,6 +18,7 @@ from clefkit.enhance.bands import BANDS, SILENCE_DB
 Array = NDArray[np.float32]
 
 PERCENTILES = (5, 50, 95)
+ROWS = 2 * len(PERCENTILES)  # of levels and of floors
 ACTIVE_DB = -20.0
 TOP_DB = 20
 STEPS = round(TOP_DB - SILENCE_DB)
@@ -34,7 +35,7 @@ class Overall(NamedTuple):
 
     @property
     def relative(self) -> Array:
-        """The percentiles as the network sees them, relative to the level. (2 PERCENTILES, BANDS)"""
+        """The percentiles as the network sees them, relative to the level. (ROWS, BANDS)"""
         return self.percentiles.reshape(-1, BANDS) - np.float32(self.level_db)
 
 

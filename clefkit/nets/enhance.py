@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clefkit.enhance.bands import BANDS, NO_FILL_DB
+from clefkit.enhance.bands import BANDS, EVERY, NO_FILL_DB
+from clefkit.enhance.overall import ROWS
 
-OVERALL = 6
-TOGETHER = 2  # frames of a step
+TOGETHER = EVERY  # frames of a step: each has one floor
 WIDTHS = (16, 24, 32)
 BELOW = BANDS // 4
 HIDDEN = 80
@@ -41,7 +41,7 @@ class Gains(NamedTuple):
 
 
 class Enhance(nn.Module):
-    """levels (batch, frames, BANDS), floors (batch, frames / TOGETHER, BANDS), overall (batch, OVERALL, BANDS), all in
+    """levels (batch, frames, BANDS), floors (batch, frames / TOGETHER, BANDS), overall (batch, ROWS, BANDS), all in
     dB relative to the recording -> Gains.
 
     frames: a multiple of TOGETHER
@@ -52,7 +52,7 @@ class Enhance(nn.Module):
         one, two, three = WIDTHS
         self.stem = nn.Conv2d(1, one, (6, 5), stride=(TOGETHER, 1), padding=(2, 2))
         self.under = nn.Conv2d(1, one, (3, 5), padding=(1, 2))
-        self.beside = nn.Conv1d(OVERALL, one, 5, padding=2)
+        self.beside = nn.Conv1d(ROWS, one, 5, padding=2)
         self.place = nn.Parameter(torch.zeros(1, one, 1, BANDS))
         self.down = nn.ModuleList([_fewer(one, two), _fewer(two, three)])
         self.inward = nn.Linear(three * BELOW, 128)

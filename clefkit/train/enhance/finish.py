@@ -11,13 +11,14 @@ from safetensors.torch import save
 
 from clefkit.enhance.bands import BANDS
 from clefkit.enhance.infer import INPUTS, OUTPUTS
-from clefkit.nets.enhance import OVERALL, TOGETHER, Enhance
+from clefkit.enhance.overall import ROWS
+from clefkit.nets.enhance import TOGETHER, Enhance
 from clefkit.train import export
 
 
 def onnx_graph(network: Enhance) -> bytes:
     """For ONNX Runtime: levels, floors and overall of one recording, as `Enhance` takes them, to what `Gains` names."""
-    example = (torch.zeros(1, 16 * TOGETHER, BANDS), torch.zeros(1, 16, BANDS), torch.zeros(1, OVERALL, BANDS))
+    example = (torch.zeros(1, 16 * TOGETHER, BANDS), torch.zeros(1, 16, BANDS), torch.zeros(1, ROWS, BANDS))
     axes = {name: {1: "frames"} for name in ("levels", *OUTPUTS)} | {"floors": {1: "steps"}}
     return export.graph(network.eval(), example, list(INPUTS), list(OUTPUTS), axes)
 
