@@ -119,6 +119,9 @@ def compare(folder: Path, model: str) -> None:
                     continue
                 cpu_s, seconds = cpu_s + used_s, seconds + heard.duration_s
                 rows[path.name] = [float(told.get(each, np.nan)) for each in MEASURES]
+            if not rows:
+                print(f"{group:8} {name:24} did none of them", flush=True)
+                continue
             before = before or {file: row[1] for file, row in rows.items()}
             worse = sum(row[1] > HARM * before[file] + 1e-9 for file, row in rows.items())
             values = " ".join(f"{value:6.2f}" for value in np.nanmean(list(rows.values()), axis=0))
