@@ -61,12 +61,12 @@ def instead(module: ModuleType, name: str, value: Any) -> None:
 
 def no_real_notes() -> None:
     """Soundfonts play what single notes would have played."""
-    everybody = data._hall
+    everybody = data.hall
 
     def fonts_alone(sources: data.Sources, split: str) -> players.Hall:
         return everybody(sources, split)._replace(samples=())
 
-    instead(data, "_hall", fonts_alone)
+    instead(data, "hall", fonts_alone)
 
 
 def without(source: str) -> None:

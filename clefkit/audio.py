@@ -12,7 +12,6 @@ import math
 import shutil
 import subprocess
 import tempfile
-import wave
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from clefkit import wavefile
 from clefkit.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -151,29 +151,21 @@ def write(path: Path, audio: Audio, kind: str = "wav") -> None:
     write_pieces(path, pieces, Shape(channels, length, audio.rate), kind)
 
 
-def write_pieces(path: Path, pieces: Iterable[Samples], shape: Shape, kind: str = "wav") -> None:
-    """The same for sound that comes in pieces, (channels, samples) each, which add up to what `shape` says."""
+def write_pieces(path: Path, pieces: Iterable[Samples], shape: Shape, kind: str = "wav", bits: int = 16) -> None:
+    """The same for sound that comes in pieces, (channels, samples) each, which add up to what `shape` says.
+
+    bits: 16; or 32, floating point without clipping, of WAV, and 24 of FLAC
+    """
     if kind == "wav":
-        with wave.open(str(path), "wb") as out:
-            out.setparams((shape.channels, 2, shape.rate, shape.frames, "NONE", ""))
-            for piece in pieces:
-                out.writeframesraw(_sixteen_bits(piece))
+        wavefile.write(path, pieces, shape, bits)
         return
     import soundfile
 
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", shape.rate, shape.channels, "PCM_16", format=kind.upper()) as file:
+    with soundfile.SoundFile(buffer, "w", shape.rate, shape.channels, f"PCM_{bits}", format=kind.upper()) as file:
         for piece in pieces:
             file.write(np.clip(piece.T, -1.0, 1.0))
     path.write_bytes(buffer.getbuffer())
-
-
-def _sixteen_bits(samples: Samples) -> bytes:
-    """What a WAV file holds, as libsndfile makes it at four times the cost: of 32 rounded bits the upper 16."""
-    scaled = samples * np.float32(2**31)
-    np.clip(scaled, -(2.0**31), np.float32(2**31 - 128), out=scaled)  # 128 less is the next float32
-    upper: NDArray[np.int16] = np.rint(scaled, out=scaled).astype("<i4").view("<i2")[:, 1::2]
-    return np.stack(list(upper), axis=1).tobytes()  # three times as fast as copying it transposed
 
 
 def resample(audio: Audio, rate: int) -> Audio:

@@ -18,6 +18,7 @@ TABLE = {
     "tag": "Name instruments: which, when, how loud in the mix, and how they sound.",
     "similar": "Find the sounds that are most alike.",
     "align": "Bring recordings of one performance onto one clock.",
+    "separate": "Take a mixture apart: a sound for each instrument.",
     "enhance": "Restore phone recordings: dynamics, tone, no noise.",
     "critique": "Judge how much notes sound like music, and which are to blame.",
     "corrupt": "Spoil notes in a known way, to try critics with.",

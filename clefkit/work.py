@@ -21,7 +21,7 @@ from clefkit.errors import ClefkitError, InputError
 from clefkit.record import Product, Source
 from clefkit.writing import Group, Written
 
-MAKING_STAGES = ("render", "augment", "transcribe", "align", "enhance", "critique.spoiling")
+MAKING_STAGES = ("render", "augment", "transcribe", "align", "enhance", "separate", "critique.spoiling")
 CREATING_STAGES = ("augment.roomfile", "critique.compose")
 FAULT_VARIABLE = "CLEFKIT_TEST_FAULT"
 

@@ -21,6 +21,8 @@ class Recipe(StrEnum):
     critic_research = "critic-research"
     tag = "tag"
     enhance = "enhance"
+    timbre = "timbre"
+    masks = "masks"
 
 
 @stream.command(app, ("seed",))
@@ -63,6 +65,9 @@ def train(
     MedleyDB or Slakh2100, or one folder an instrument, from these recordings.
 
     enhance learns from music that is played and heard through phones, all of them drawn; or from --pairs.
+
+    timbre, whose a note is, and masks, whose share of a mixture is how large, learn from mixtures that are played; with
+    the same --work the second finds those of the first.
 
     --quick shows that all of it works. For notes it needs no data but a soundfont: three minutes of one core end in a
     note F1 of .62 on exercises that it has not heard. Critics learn from the first editions of Chopin alone.

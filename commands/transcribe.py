@@ -56,7 +56,7 @@ def transcribe(
     --threshold .5 is what the checkpoint was tuned to: the best F-measure on its validation set. Take .3 when missing
     a note is worse than hearing a false one, .7 when a false one is worse. All thresholds that notes begin at move.
 
-    --model notes-small is a tenth of the size, for small machines: it finds somewhat less and tells no timbres apart.
+    --model notes-small is a tenth of the size, for small machines: it finds somewhat less.
 
     --bends follow a note that sounds alone; where several sound together they hold the tuning, because a bend moves
     all notes of a channel. They reach two semitones, or as far as the file sets (RPN 0).

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "clefkit").rglob("*.py"))
 COMMANDS = sorted(path for path in (ROOT / "commands").glob("*.py") if path.stem != "__init__")
 HEAVY = {"numpy", "scipy", "soundfile", "soxr", "onnxruntime", "torch", "pedalboard", "lxml", "mido", "rich.table"}
-STAGES = {"render", "align", "enhance", "augment", "transcribe", "tag", "critique", "score"}
+STAGES = {"render", "align", "enhance", "separate", "augment", "transcribe", "tag", "critique", "score"}
 MAY_IMPORT_STAGE = {
     ("transcribe", "tag"),
     ("critique", "render"),  # a score is judged as it is played

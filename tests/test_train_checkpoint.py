@@ -73,7 +73,7 @@ def test_sizes_are_as_small_as_promised() -> None:
 def test_the_exported_network_agrees_with_the_class(network: nets.Notes, tmp_path: Path) -> None:
     thresholds = Thresholds(0.4, 0.5, 0.3, 0.2)
     figure = {"f1": {"value": 0.5, "on": "nothing"}}
-    export.write(tmp_path / "notes-0", network, thresholds, None, {"about": "a test"}, figure)
+    export.write(tmp_path / "notes-0", network, thresholds, {"about": "a test"}, figure)
     model = infer.load(tmp_path / "notes-0")
     assert isinstance(model, infer.Model)
     assert (model.thresholds, model.reach, model.names) == (thresholds, network.reach(), nets.OUTPUTS)
@@ -93,7 +93,7 @@ def reloaded(folder: Path, size: nets.Size) -> nets.Notes:
 
 
 def test_the_weights_are_those_of_the_graph(network: nets.Notes, tmp_path: Path) -> None:
-    export.write(tmp_path, network, Thresholds(0.4, 0.5, 0.3, 0.2), None, {}, {})
+    export.write(tmp_path, network, Thresholds(0.4, 0.5, 0.3, 0.2), {}, {})
     config = tomllib.loads((tmp_path / "config.toml").read_text())
     for file, key in (("model.onnx", "sha256"), ("weights.safetensors", "weights_sha256")):
         assert hashlib.sha256((tmp_path / file).read_bytes()).hexdigest() == config[key]
@@ -146,12 +146,12 @@ def test_the_quick_recipe_makes_a_checkpoint_that_transcribe_uses(
     capsys: pytest.CaptureFixture[str],
     shell: Shell,
 ) -> None:
-    """From the command line to a MIDI file, with a network that has hardly learnt, but a timbre branch, too."""
+    """From the command line to a MIDI file, with a network that has hardly learnt."""
     short_sets(monkeypatch)
     small_steps(monkeypatch)
     sources = small_sources(tmp_path)
     monkeypatch.setattr(evaluate, "GRID", (("note_f1", {"onset": (0.2, 0.4), "frame": (0.3,)}),))
-    plan = recipes.Plan("notes-small", {"validation": 1, "train": 1}, 8, 3, alone=True)
+    plan = recipes.Plan("notes-small", {"validation": 1, "train": 1}, 8, alone=True)
     monkeypatch.setattr(recipes, "QUICK", plan)
     out = tmp_path / "mine-1"
     command = [
@@ -172,9 +172,8 @@ def test_the_quick_recipe_makes_a_checkpoint_that_transcribe_uses(
     assert ended.value.code == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["step"] for line in lines if "step" in line] == [6, 8]
-    assert lines[-2]["timbre"]["step"] == 3
     assert set(evaluate.FIGURES) == set(lines[-1]["validation"])
-    names = {"model.onnx", "timbre.onnx", "weights.safetensors", "config.toml", "card.md", "curve.png"}
+    names = {"model.onnx", "weights.safetensors", "config.toml", "card.md", "curve.png"}
     assert {path.name for path in out.iterdir()} == names
     config, card = tomllib.loads((out / "config.toml").read_text()), (out / "card.md").read_text()
     assert config["parameters"] == export.parameters(nets.Notes(nets.SIZES["notes-small"]))

@@ -54,7 +54,7 @@ def works() -> dict[str, Notes]:
     parts = [
         make(onset + 0.1 * part, onset + 0.1 * part + 0.4, 50 + 9 * part + np.arange(120) % 7) for part in range(4)
     ]
-    quartet = heldout._joined(parts, [TONES] * 4)
+    quartet = heldout.joined(parts, [TONES] * 4)
     return {"string-quartets/a": quartet, "lieder/b": notes.take(quartet, quartet.part < 2)}
 
 

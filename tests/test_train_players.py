@@ -164,6 +164,22 @@ def test_all_sources_play_in_tune_and_on_time(hall: Hall) -> None:
     assert np.abs(out["phrase"]).max() < 0.8
 
 
+def test_a_hall_says_how_often_each_source_plays(hall: Hall) -> None:
+    for number, name in enumerate(players.SOURCES):
+        alone = hall._replace(shares=tuple(float(number == each) for each in range(4)))
+        for seed in range(4):
+            played = players.play(line(), alone, LENGTH, 0.0, default_rng(seed))
+            assert played is not None
+            assert source(played) == name
+        unheard = alone._replace(samples=())
+        heard_without = {
+            source(each)
+            for seed in range(30)
+            if (each := players.play(line(), unheard, LENGTH, 0.0, default_rng(seed)))
+        }
+        assert heard_without == {"font", "phrase", "made up"}, "without real notes there are other shares"
+
+
 def test_equal_seeds_play_equal_sounds(hall: Hall) -> None:
     for seed in range(6):
         first, again = (players.play(line(), hall, LENGTH, 0.0, default_rng(seed)) for _ in range(2))

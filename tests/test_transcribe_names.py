@@ -83,14 +83,16 @@ def test_notes_beyond_the_sound_do_no_harm() -> None:
     assert told(played((3, 9, 60), (20, 21, 60)), heard(violin=LAST)) == [("violin", 40), ("timbre 2", 43)]
 
 
-def test_a_network_that_tells_nobody_apart_has_no_names() -> None:
-    assert settings.options("notes-small")["tagger"] is None
-    with pytest.raises(UsageError, match="doesn't tell instruments apart"):
-        settings.options("notes-small", names="tag")
-    named_by = settings.options("notes")["tagger"]
-    assert named_by is not None
-    assert named_by.name.startswith("tag-")
-    assert settings.options("notes", names="none")["tagger"] is None
+@pytest.mark.parametrize("model", ["notes", "notes-small"])
+def test_notes_of_every_network_are_told_apart_and_named(model: str) -> None:
+    options = settings.options(model)
+    assert options["instruments"] is None
+    assert options["timbre"].name.startswith("timbre-")
+    assert options["tagger"].name.startswith("tag-")
+    assert settings.options(model, names="none")["tagger"] is None
+    assert settings.options(model, instruments="3")["instruments"] == 3
+    with pytest.raises(UsageError, match="no model"):
+        settings.options(model, names="nothing")
 
 
 def test_nothing_changes_but_the_parts() -> None:

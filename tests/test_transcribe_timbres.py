@@ -6,11 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_graphs
+from numpy.typing import NDArray
 
-from clefkit import audio, notes, score, transcribe
+from clefkit import audio, features, notes, registry, score, transcribe
 from clefkit.audio import Audio
+from clefkit.record import Source
+from clefkit.transcribe import infer, listen, settings, timbre
+from clefkit.transcribe.timbre import Limits, Model, Views
 
-RATE = 22_050
+Array = NDArray[np.float32]
+
+RATE = features.RATE
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +77,117 @@ def test_a_held_timbre_and_a_struck_one_play_back_as_such(duet: tuple[audio.Samp
 def test_parts_do_not_depend_on_how_the_sound_arrives(
     duet: tuple[audio.Samples, notes.Notes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clefkit import features, registry
-    from clefkit.transcribe import infer, listen
-
     sound, _ = duet
     audio.write(tmp_path / "duet.wav", Audio(sound, RATE), "wav")
     model = infer.load(registry.model("notes").path)
-    settings = listen.Settings(model.thresholds, instruments=None)
-    whole = listen.listen(lambda _: [sound[0]], model, settings).notes
+    wanted = listen.Settings(model.thresholds, instruments=None, timbre=registry.model("timbre").path)
+    whole = listen.listen(lambda _: [sound[0]], model, wanted).notes
     monkeypatch.setattr(infer.outputs, "__defaults__", (64,))
     pieces = [sound[0][start : start + 1000] for start in range(0, sound.shape[1], 1000)]
-    cut = listen.listen(lambda _: pieces, model, settings).notes
-    assert features.RATE == RATE
+    cut = listen.listen(lambda _: pieces, model, wanted).notes
+    assert len(whole.parts) == 2
     assert np.array_equal(whole.part, cut.part)
     assert whole.parts == cut.parts
+
+
+def test_notes_that_are_known_are_shared_out(duet: tuple[audio.Samples, notes.Notes]) -> None:
+    sound, played = duet
+    part, parts = listen.shared_out(lambda _: [sound[0]], registry.model("timbre").path, played, None)
+    assert len(parts) == 2
+    right = (part == played.part).mean()
+    assert max(right, 1 - right) > 0.95
+    again, _ = listen.shared_out(
+        lambda _: np.split(sound[0], [7, 5000, 5001]), registry.model("timbre").path, played, 2
+    )
+    assert np.array_equal(part, again)
+
+
+def test_the_record_names_who_told_them_apart(duet: tuple[audio.Samples, notes.Notes], tmp_path: Path) -> None:
+    audio.write(tmp_path / "duet.wav", Audio(duet[0], RATE), "wav")
+    options = settings.options(instruments="2", names="none")
+    (product,) = transcribe.products(Source(tmp_path / "duet.wav"), np.random.default_rng(0), **options)
+    product.write(tmp_path / "duet.notes.mid")
+    asset = registry.model("timbre")
+    assert product.facts["timbre"] == {"name": asset.name, "sha256": asset.sha256}
+    assert "tagger" not in product.facts
+    assert len(notes.read(tmp_path / "duet.notes.mid").parts) == 2
+
+
+# With a network that says what is wanted: notes of a height are of one instrument
+
+
+class Single:
+    def run(self, _outputs: None, inputs: dict[str, Array]) -> list[Array]:
+        assert set(inputs) == set(Views._fields)
+        return [inputs["aside"]]
+
+
+class Together:
+    def run(self, _outputs: None, inputs: dict[str, Array]) -> list[Array]:
+        pitch = inputs["placed"][:, 2]
+        return [6 - np.abs(pitch[:, None] - pitch[None])]
+
+
+@pytest.fixture
+def by_height(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint that needs no files."""
+    monkeypatch.setattr(timbre, "load", lambda _: Model(Single(), Together(), Limits(0.0, 0.03)))
+    return Path("by-height")
+
+
+def noise(seconds: float) -> Array:
+    return (0.1 * np.random.default_rng(0).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+@pytest.mark.parametrize("block", [1000, 10**6])
+def test_parts_come_in_the_order_of_the_notes(by_height: Path, block: int) -> None:
+    """Low notes last, so they end after high ones that began later; some begin or end after the sound."""
+    onset = np.arange(0, 9, 0.3)
+    high = np.arange(len(onset)) % 3 > 0
+    found = notes.make(onset, onset + np.where(high, 0.1, 4.0), np.where(high, 80, 40.4), part=np.zeros(len(onset)))
+    sound = noise(8.2)
+    blocks = [sound[start : start + block] for start in range(0, len(sound), block)]
+    part, parts = listen.shared_out(lambda _: blocks, by_height, found, None)
+    assert part.tolist() == [int(pitch < 60) for pitch in found.pitch], "the part with the most notes is the first"
+    assert [each.name for each in parts] == ["timbre 1", "timbre 2"]
+    one, parts = listen.shared_out(lambda _: blocks, by_height, found, 1)
+    assert not one.any()
+    assert len(parts) == 1
+
+
+def test_pitches_that_no_piano_has_do_no_harm(by_height: Path) -> None:
+    found = notes.make([0.5, 1.0, 1.5, 2.0], [0.9, 1.4, 1.9, 2.4], [5, 5, 120, 120])
+    part, _ = listen.shared_out(lambda _: [noise(3)], by_height, found, None)
+    assert part.tolist() == [0, 0, 1, 1]
+
+
+def test_without_notes_there_is_one_part(by_height: Path) -> None:
+    part, parts = listen.shared_out(lambda _: [noise(2)], by_height, notes.make([], [], []), None)
+    assert part.tolist() == []
+    assert len(parts) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told", "named"),
+    [(each, [0, 0, 1, 1], ["timbre 1", "timbre 2"]) for each in (None, 2)] + [(1, [0, 0, 0, 0], [""])],
+)
+def test_notes_of_models_with_other_eyes_are_told_apart_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, told: list[int], named: list[str]
+) -> None:
+    """A network that takes samples and hears middle C; here, notes of the first three seconds are of one instrument."""
+
+    class Early(Together):
+        def run(self, _outputs: None, inputs: dict[str, Array]) -> list[Array]:
+            early = inputs["placed"][:, 0] < 3
+            return [np.where(early[:, None] == early[None], 3, -3).astype(np.float32)]
+
+    monkeypatch.setattr(timbre, "load", lambda _: Model(Single(), Early(), Limits(0.0, 0.03)))
+    model = infer.load(tiny_graphs.write(tmp_path / "theirs", tiny_graphs.of_samples(), tiny_graphs.OF_SAMPLES))
+    time = np.arange(8 * RATE) / RATE
+    tone = 0.5 * np.sin(2 * np.pi * 261.6 * time) * (time % 2 < 0.5)
+    wanted = listen.Settings(model.thresholds, instruments=given, timbre=Path("early"))
+    heard = listen.listen(
+        lambda rate: [audio.resample(Audio(tone[None].astype(np.float32), RATE), rate).samples[0]], model, wanted
+    )
+    assert heard.notes.part.tolist() == told
+    assert [part.name for part in heard.notes.parts] == named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -97,6 +97,26 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name, value in {"CLIP_FRAMES": 40, "CLIPS": 2, "SAVE_EVERY": 6, "NEW_SHARDS_EVERY": 6, "WARM_UP": 3}.items():
         monkeypatch.setattr(notes, name, value)
+
+
+def at_once(monkeypatch: pytest.MonkeyPatch, every: int) -> None:
+    """Trainings of `separate` draw in this process; every few steps they tell and keep what they have."""
+    from clefkit.train import ahead
+    from clefkit.train.separate import loop
+
+    for name, value in {"EVERY": every, "SAVE_EVERY": every, "WARM_UP": 3}.items():
+        monkeypatch.setattr(loop, name, value)
+    monkeypatch.setattr(ahead, "drawn", _drawn_here)
+
+
+def _drawn_here(
+    draw: Callable[[int], Sequence[Any]], steps: range, together: int, _: int, prepare: Callable[..., None], given: Any
+) -> Iterator[Any]:
+    """What `ahead.drawn` does, without another process."""
+    prepare(*given)
+    for number in range(steps.start // together, -(-steps.stop // together)):
+        first = number * together
+        yield from (batch for step, batch in enumerate(draw(number), first) if step in steps)
 
 
 def kept_weights(folder: Path, network: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clefkit import audio, notes, record
+from clefkit import audio, labels, notes, record
 from clefkit.audio import Audio
 from clefkit.notes import Notes, Performance
 from clefkit.record import Product
@@ -121,7 +121,7 @@ def _instruments(timbre: str, fonts: list[Asset]) -> Instruments:
 def _stems(take: Take, sounded: Callable[[], Sound], prefix: str, kind: str) -> Iterator[Product]:
     parts = take.performance.notes.parts
     for number, part in enumerate(stems.played(take.performance), start=1):
-        yield from _group(sounded, f"{prefix}{stems.label(number, parts[part])}.", kind, part, ())
+        yield from _group(sounded, f"{prefix}{labels.label(number, parts[part])}.", kind, part, ())
 
 
 def _group(

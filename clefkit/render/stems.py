@@ -1,18 +1,14 @@
-"""One sound for each part: kept until their common gain is known, and how their files are called."""
+"""One sound for each part: kept until their common gain is known."""
 
 from __future__ import annotations
 
-import re
 import tempfile
-import unicodedata
 import weakref
 
 import numpy as np
 
 from clefkit.audio import Samples
-from clefkit.notes import Part, Performance
-
-LONGEST_NAME = 40
+from clefkit.notes import Performance
 
 
 class Stems:
@@ -48,19 +44,3 @@ class Stems:
 def played(performance: Performance) -> list[int]:
     """Indices of the parts that have notes."""
     return [int(part) for part in np.unique(performance.notes.part)]
-
-
-def label(number: int, part: Part) -> str:
-    """A name for files: "1-violin". A part without a name we can write has that of its General MIDI instrument."""
-    return f"{number}-{_plain(part.name) or ('drums' if part.drums else _plain(_instrument(part.program)))}"
-
-
-def _plain(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", letters)[:LONGEST_NAME].strip("-")
-
-
-def _instrument(program: int) -> str:
-    import pretty_midi
-
-    return str(pretty_midi.program_to_instrument_name(program))

@@ -84,8 +84,9 @@ def arrange(piece: Notes, length_s: float, generator: Generator) -> Chosen:
     transposition = int(generator.integers(-6, 7))
     tuning = float(generator.uniform(-0.5, 0.5) if generator.random() < 0.45 else generator.normal(0, 0.08))
     voices = []
-    for voice in _doubled(_voices(chosen, generator), generator):
-        program, shift = _instrument(voice.pitch + transposition, generator)
+    wanted = int(generator.choice(len(PARTS), p=PARTS)) + 1
+    for voice in _doubled(voices_of(chosen, wanted, generator), generator):
+        program, shift = instrument_for(voice.pitch + transposition, generator)
         played = perform(replace(voice, pitch=voice.pitch + transposition + shift), program, generator)
         voices.append(Voice(played, program, manner(played, program, tuning, length_s, generator)))
     if generator.random() < 0.15:
@@ -111,9 +112,8 @@ def stretch(piece: Notes, length_s: float, tempo: float, generator: Generator) -
     return take(replace(inside, onset=onset, offset=offset), fits)
 
 
-def _voices(piece: Notes, generator: Generator) -> list[Notes]:
-    """The parts that play: one to five, drawn among those of the piece; a part may be shared out at a pitch."""
-    wanted = int(generator.choice(len(PARTS), p=PARTS)) + 1
+def voices_of(piece: Notes, wanted: int, generator: Generator) -> list[Notes]:
+    """The parts that play, drawn among those of the piece; a part may be shared out at a pitch."""
     present = np.unique(piece.part)
     present = np.sort(generator.choice(present, min(wanted, len(present)), replace=False))
     voices = []
@@ -149,7 +149,7 @@ def _repeated(voice: Notes, generator: Generator) -> Notes:
     return make(onset, onset + each, voice.pitch[index], velocity)
 
 
-def _instrument(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, int]:
+def instrument_for(pitch: NDArray[np.float64], generator: Generator) -> tuple[int, int]:
     """A program, and by how many octaves (in semitones) the part moves to be in its range."""
     low, high = float(np.quantile(pitch, 0.02)), float(np.quantile(pitch, 0.98))
     candidates = []

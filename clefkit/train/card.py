@@ -19,7 +19,7 @@ LICENCE = "CC BY 4.0"  # the data allow it; some ask to be named
 CARD = """\
 # {name}
 
-Hears notes: sound in, onset, offset, pitch and velocity of each note out, whatever instruments play. {branch}
+Hears notes: sound in, onset, offset, pitch and velocity of each note out, whatever instruments play.
 {parameters:,} parameters on log-frequency energy, 43 frames a second; see `clefkit/features.py`,
 `clefkit/nets/notes.py`, `clefkit/transcribe/`.
 
@@ -56,7 +56,6 @@ training set's own kind of recordings ("own"). Thresholds were chosen here: {thr
 Onset 50 ms, pitch 50 cents; with offset: 50 ms or 20 %.
 
 {table}
-{tracks}
 """
 
 SCORES = """\
@@ -69,21 +68,12 @@ SAMPLES = """\
 | real single notes, noises, speech (`clefkit/train/samples.toml`) | CC0, public domain, CC BY: named below |
 """
 
-TRACKS = """
-One track a timbre (F-measure of notes in the right track), its bias and smallest share chosen here, too:
-
-| instruments | number not given | number given | number right |
-|---|---|---|---|
-{rows}
-"""
-
 
 class Known(NamedTuple):
     """All that the card tells.
 
     recipe: the network's name; manifest: of the training set
     figures: by group of the validation set, then by measure
-    tracks: by number of instruments, then by measure; None without a timbre branch
     """
 
     name: str
@@ -93,14 +83,12 @@ class Known(NamedTuple):
     parameters: int
     thresholds: Thresholds
     figures: dict[str, dict[str, float]]
-    tracks: dict[str, dict[str, float]] | None
 
 
 def about(known: Known) -> dict[str, Any]:
     """For config.toml."""
     return {
-        "about": "notes of any pitched instrument and mixtures of them"
-        + ("" if known.tracks is None else ", one track a timbre"),
+        "about": "notes of any pitched instrument and mixtures of them",
         "licence": LICENCE,
         "made_by": f"clefkit train, seed {known.manifest['seed']}, {known.steps} steps",
         "data": f"{_hours(known.manifest):.1f} h made from {_sources(known.manifest)}",
@@ -133,16 +121,9 @@ def text(known: Known) -> str:
     if quiet is not None:
         rows += ["", f"In recordings without notes (speech, drums, noise): {quiet:.1f} false notes a minute."]
     clip_s = notes.CLIP_FRAMES / features.FRAMES_PER_SECOND
-    tracks = "\n".join(
-        f"| {group} | {row['track_f1']:.3f} | {row['track_f1_given']:.3f} | {100 * row['number_right']:.0f} % |"
-        for group, row in (known.tracks or {}).items()
-    )
     return CARD.format(
         name=known.name,
         recipe=known.recipe,
-        branch="The notes have no instrument."
-        if known.tracks is None
-        else "Tells whose note it is, without knowing the instruments.",
         parameters=known.parameters,
         licence=LICENCE,
         hours=_hours(manifest),
@@ -161,7 +142,6 @@ def text(known: Known) -> str:
         passes=known.steps * notes.CLIPS * clip_s / 3600,
         thresholds=", ".join(f"{name} {value:g}" for name, value in known.thresholds._asdict().items()),
         table="\n".join(rows),
-        tracks=TRACKS.format(rows=tracks) if known.tracks else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from clefkit.errors import UsageError
 from clefkit.train import critics, recipes
 from clefkit.train.enhance import recipe as enhance
+from clefkit.train.separate import recipe as separate
 from clefkit.train.tag import recipe as tag
 
 # Options that not all recipes have.
@@ -57,8 +58,11 @@ def run(recipe: str, wishes: Wishes, work: Path, out: Path, *, seed: int, thread
     if recipe in critics.PLANS:
         critic = critics.plan(recipe, quick=wishes.quick, steps=wishes.steps)
         return critics.run(critic, work, out, wishes.data, wishes.fonts[0], seed=seed, threads=threads)
-    notes = recipes.plan(recipe, quick=wishes.quick, steps=wishes.steps)
     samples = wishes.samples[0] if wishes.samples else None
+    if recipe in separate.STEPS:
+        taught = separate.Plan(recipe, wishes.data, wishes.fonts, samples, wishes.steps, quick=wishes.quick)
+        return separate.run(taught, work, out, seed=seed, threads=threads)
+    notes = recipes.plan(recipe, quick=wishes.quick, steps=wishes.steps)
     return recipes.run(
         notes, work, out, list(wishes.fonts), sources=wishes.data, samples=samples, seed=seed, threads=threads
     )

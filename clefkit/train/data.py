@@ -147,9 +147,9 @@ def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple
         dry, notes = _nothing(generator), make([], [], [])
         said = _speech(sources, kept, generator) if generator.random() < SPOKEN else None
     else:
-        works = _works(out / "corpus.npz", kept) if sources.data else {}
-        chosen = arrange.arrange(_piece(works, generator), RECORDING_S - 2, generator)
-        dry, notes, timbres = _played(chosen, _hall(sources, kept), generator)
+        known = works(out / "corpus.npz", kept) if sources.data else {}
+        chosen = arrange.arrange(piece(known, generator), RECORDING_S - 2, generator)
+        dry, notes, timbres = _played(chosen, hall(sources, kept), generator)
         said = _speech(sources, kept, generator) if generator.random() < 0.03 else None
     if sources.samples is not None and generator.random() < (NOISY if timbres else 0.6):
         dry = _noisy(dry, sources.samples, generator)
@@ -158,7 +158,7 @@ def _recording(sources: Sources, out: Path, kept: str, seed: list[int]) -> tuple
     return np.pad(sound, (0, max(0, length - len(sound))))[:length], notes, timbres
 
 
-def _piece(works: dict[str, list[Notes]], generator: Generator) -> Notes:
+def piece(works: dict[str, list[Notes]], generator: Generator) -> Notes:
     if generator.random() < EXERCISES or not works:
         return exercises.draw(RECORDING_S - 2, generator)
     collection = works[str(generator.choice(list(COLLECTIONS), p=list(COLLECTIONS.values())))]
@@ -170,7 +170,7 @@ def _played(chosen: arrange.Chosen, hall: players.Hall, generator: Generator) ->
     length = int(RECORDING_S * features.RATE)
     takes = [players.play(voice, hall, length, chosen.tuning, generator) for voice in chosen.voices]
     played = [(voice, take) for voice, take in zip(chosen.voices, takes, strict=True) if take is not None]
-    sounds = [_balanced(take.sound, generator) for _, take in played]
+    sounds = [balanced(take.sound, generator) for _, take in played]
     mix = np.asarray(np.sum([np.zeros(length, np.float32), *sounds], axis=0, dtype=np.float32))
     alone = [features.resolved(sound) for sound in sounds]
     whole = alone[0] if len(alone) == 1 else features.resolved(mix)
@@ -183,10 +183,10 @@ def _played(chosen: arrange.Chosen, hall: players.Hall, generator: Generator) ->
             columns.append(np.stack([notes.onset, notes.offset, notes.pitch, notes.velocity, part]))
             timbres.append(take.timbre)
     onset, offset, pitch, velocity, parts = np.concatenate(columns, axis=1) if columns else np.zeros((5, 0))
-    return mix, _struck_again(make(onset, offset, pitch, velocity, parts)), timbres
+    return mix, struck_again(make(onset, offset, pitch, velocity, parts)), timbres
 
 
-def _struck_again(notes: Notes) -> Notes:
+def struck_again(notes: Notes) -> Notes:
     """A note ends where the next of its part and pitch begins."""
     offset = notes.offset.copy()
     order = np.lexsort((notes.onset, notes.pitch, notes.part))
@@ -196,7 +196,7 @@ def _struck_again(notes: Notes) -> Notes:
     return replace(notes, offset=offset)
 
 
-def _balanced(sound: Array, generator: Generator) -> Array:
+def balanced(sound: Array, generator: Generator) -> Array:
     """Parts are about as loud as each other, give or take."""
     loudness = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64)))) + 1e-9
     wanted = 0.05 * 10 ** (generator.normal(0, 4) / 20)
@@ -205,15 +205,15 @@ def _balanced(sound: Array, generator: Generator) -> Array:
 
 
 @lru_cache(maxsize=4)
-def _works(cache: Path, split: str) -> dict[str, list[Notes]]:
+def works(cache: Path, split: str) -> dict[str, list[Notes]]:
     """Works of a split long enough to take a stretch of, by collection."""
-    works = [work for work in corpus.load(cache) if work.split == split]
-    long = [work for work in works if len(work.notes) > 40 and not all(part.drums for part in work.notes.parts)]
+    chosen = [work for work in corpus.load(cache) if work.split == split]
+    long = [work for work in chosen if len(work.notes) > 40 and not all(part.drums for part in work.notes.parts)]
     return {name: [work.notes for work in long if work.name.startswith(f"{name}/")] for name in COLLECTIONS}
 
 
 @lru_cache(maxsize=4)
-def _hall(sources: Sources, split: str) -> players.Hall:
+def hall(sources: Sources, split: str) -> players.Hall:
     folders = [folder for folder in (sources.data and sources.data / "real", sources.samples) if folder]
     samples = [each for folder in folders for each in sampler.instruments(folder)]
     return players.Hall(sources.fonts, tuple(each for each in samples if each.split == split), split)

@@ -1,4 +1,4 @@
-"""Trained networks become a checkpoint folder: model.onnx, weights.safetensors, timbre.onnx, config.toml.
+"""Trained networks become a checkpoint folder: model.onnx, weights.safetensors, config.toml.
 
 Weights are kept in 16 bits, so a checkpoint is half as large; the graph computes in 32.
 """
@@ -22,10 +22,7 @@ from torch import Tensor, nn
 
 from clefkit import features
 from clefkit.nets.notes import OUTPUTS, Notes
-from clefkit.nets.timbre import Timbre
-from clefkit.transcribe import timbre
 from clefkit.transcribe.decode import Thresholds
-from clefkit.transcribe.timbre import Odds
 
 OPSET = 17
 LEAST = 64  # numbers that a tensor has to have to be worth a cast
@@ -40,35 +37,21 @@ def notes_graph(network: Notes) -> bytes:
     return graph(plain, example, ["sound"], ["logits"], {"sound": {2: "frames"}, "logits": {2: "frames"}})
 
 
-def timbre_graph(network: Timbre) -> bytes:
-    """The branch for ONNX Runtime: what `timbre.Views` names, of any number of notes, to "points"."""
-    example = (
-        torch.zeros(3, timbre.FRAMES, timbre.SPECTRUM),
-        torch.ones(3, timbre.FRAMES),
-        torch.zeros(3, timbre.ASIDE),
-    )
-    names = list(timbre.Views._fields)
-    return graph(network.eval(), example, names, ["points"], {name: {0: "notes"} for name in [*names, "points"]})
-
-
 def write(
     folder: Path,
     network: Notes,
     thresholds: Thresholds,
-    branch: tuple[Timbre, Odds] | None,
     about: dict[str, Any],
     measured: dict[str, dict[str, Any]],
 ) -> None:
     """Write all but the card.
 
-    branch: the timbre branch, if there is one
     about: what the config says of itself: about, licence, made_by, data
     measured: by name, {"value": number, "on": what it was measured on}
     """
     folder.mkdir(parents=True, exist_ok=True)
     heard = notes_graph(network)
     (folder / "model.onnx").write_bytes(heard)
-    state = {f"notes.{name}": tensor for name, tensor in network.state_dict().items()}
     config: dict[str, Any] = {
         "net": "notes",
         "rate_hz": features.RATE,
@@ -77,17 +60,10 @@ def write(
         "outputs": list(OUTPUTS),
         "reach": network.reach(),
     }
-    tables = {"thresholds": thresholds._asdict()}
-    if branch is not None:
-        points = timbre_graph(branch[0])
-        (folder / "timbre.onnx").write_bytes(points)
-        state |= {f"timbre.{name}": tensor for name, tensor in branch[0].state_dict().items()}
-        config |= {"timbre_sha256": hashlib.sha256(points).hexdigest(), "timbre_parameters": parameters(branch[0])}
-        tables["timbre"] = branch[1]._asdict()
-    weights = save({name: half(tensor) for name, tensor in state.items()})
+    weights = save({f"notes.{name}": half(tensor) for name, tensor in network.state_dict().items()})
     (folder / "weights.safetensors").write_bytes(weights)
     config["weights_sha256"] = hashlib.sha256(weights).hexdigest()
-    write_config(folder, config | about, tables, measured)
+    write_config(folder, config | about, {"thresholds": thresholds._asdict()}, measured)
 
 
 def write_config(

@@ -141,17 +141,17 @@ def record_one(
     taken: list[Instrument] = []
     parts, stems = [], []
     for voice in voices:
-        instrument = _instrument(voice, [each for each in choice if each not in taken], generator)
+        instrument = instrument_for(voice, [each for each in choice if each not in taken], generator)
         stem, notes = stem_of(voice, instrument)
         taken.append(instrument)
         parts.append(notes)
-        stems.append(_leveled(stem, generator))
+        stems.append(leveled(stem, generator))
     mix = np.sum(stems, axis=0)
     mix *= 10 ** (generator.uniform(*PEAK_DB) / 20) / np.abs(mix).max()
     sound, moved = Audio(mix[None].astype(np.float32), RATE), clock.line()
     if preset:
         sound, moved = augment.apply(sound, preset, generator)
-    return Recording(name, sound, moved.moved(_joined(parts, taken)), taken, work, preset)
+    return Recording(name, sound, moved.moved(joined(parts, taken)), taken, work, preset)
 
 
 def drawn(works: dict[str, Notes], count: int, generator: Generator) -> tuple[str, list[Notes]]:
@@ -190,7 +190,7 @@ def _placed(voice: Notes, start: float) -> Notes:
     return replace(voice, onset=voice.onset + moved, offset=np.minimum(voice.offset + moved, END_S))
 
 
-def _instrument(voice: Notes, choice: Sequence[Instrument], generator: Generator) -> Instrument:
+def instrument_for(voice: Notes, choice: Sequence[Instrument], generator: Generator) -> Instrument:
     """One whose register is the voice's; chords go to instruments that play some, as long as there are any left."""
     follows = voice.onset[1:] < voice.offset[:-1] - SHORTEST_S
     if follows.mean() > CHORDS:
@@ -225,12 +225,12 @@ def _apart(notes: Notes) -> Notes:
     return take(replace(notes, offset=offset), offset - notes.onset >= SHORTEST_S)
 
 
-def _leveled(stem: Array, generator: Generator) -> Array:
+def leveled(stem: Array, generator: Generator) -> Array:
     gain_db = LUFS - audio.loudness(stem[None], RATE) + generator.uniform(-GAIN_DB, GAIN_DB)
     return stem * np.float32(10 ** (gain_db / 20))
 
 
-def _joined(parts: Sequence[Notes], taken: Sequence[Instrument]) -> Notes:
+def joined(parts: Sequence[Notes], taken: Sequence[Instrument]) -> Notes:
     names = ("onset", "offset", "pitch", "velocity")
     onset, offset, pitch, velocity = (np.concatenate([getattr(notes, name) for notes in parts]) for name in names)
     part = np.repeat(np.arange(len(parts)), [len(notes) for notes in parts])

@@ -35,11 +35,15 @@ SHARES_WITHOUT_SAMPLES = (0.68, 0.0, 0.16, 0.16)
 
 
 class Hall(NamedTuple):
-    """What there is to play with. samples: real instruments; split: "train" or "validation" """
+    """What there is to play with.
+
+    samples: real instruments; split: "train" or "validation"; shares: how often each of SOURCES plays
+    """
 
     fonts: tuple[Path, ...]
     samples: tuple[sampler.Instrument, ...]
     split: str
+    shares: tuple[float, ...] = SHARES
 
 
 class Played(NamedTuple):
@@ -57,7 +61,7 @@ def play(part: Voice, hall: Hall, length: int, tuning: float, generator: Generat
     """
     if part.drums:
         return _on_font(part, hall, length, generator)
-    source = SOURCES[int(generator.choice(4, p=SHARES if hall.samples else SHARES_WITHOUT_SAMPLES))]
+    source = SOURCES[int(generator.choice(4, p=hall.shares if hall.samples else SHARES_WITHOUT_SAMPLES))]
     played = None
     if source == "sampled":
         played = _sampled(part, hall, length, tuning, generator)

@@ -1,10 +1,10 @@
 """The recipes by name: data, training, thresholds, checkpoint. Torch is imported when one is run.
 
     build    the training set, shard by shard (`data`), and the recordings that thresholds are chosen on (`heldout`)
-    train    the network that hears notes (`notes`), then the branch that tells timbres apart (`timbre`)
+    train    the network that hears notes (`notes`)
     finish   thresholds, figures, the checkpoint and its card (`finish`)
 
-What is there already is used again, so an interrupted run goes on where it stopped; the branch begins anew.
+What is there already is used again, so an interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ class Plan(NamedTuple):
     """How much of everything.
 
     size: a name of `nets.notes.SIZES`; shards: of each set, 24 minutes each
-    steps: of the network; timbre_steps: of the branch, 0 for none; alone: does without sources
+    steps: of the network; alone: does without sources
     """
 
     size: str
     shards: dict[str, int]
     steps: int
-    timbre_steps: int
     alone: bool = False
 
 
 PLANS = {
-    "notes": Plan("notes", {"validation": 2, "train": 88}, 14_000, 6_000),
-    "notes-small": Plan("notes-small", {"validation": 2, "train": 88}, 24_000, 0),
+    "notes": Plan("notes", {"validation": 2, "train": 88}, 14_000),
+    "notes-small": Plan("notes-small", {"validation": 2, "train": 88}, 24_000),
 }
-QUICK = Plan("notes-small", {"validation": 1, "train": 2}, 700, 0, alone=True)
+QUICK = Plan("notes-small", {"validation": 1, "train": 2}, 700, alone=True)
 
 
 def plan(recipe: str, *, quick: bool = False, steps: int | None = None) -> Plan:
@@ -86,8 +85,6 @@ def run(
     if sources is not None and not (judges / "manifest.json").is_file() and shutil.which("timidity"):
         yield {"built": f"{sum(1 for _ in heldout.build(sources, judges, 'validation'))} recordings that judge"}
     yield from notes.train(work / "shards", work, size, plan.steps, seed, threads)
-    if plan.timbre_steps:
-        yield from finish.train_timbre(work, plan.timbre_steps, seed)
     yield finish.finish(work, folder, size)
 
 

@@ -65,7 +65,7 @@ def record(dry: Array, rate: int, generator: Generator, speech: Array | None = N
     """
     size = len(dry)
     padded = 1 << int(np.ceil(np.log2(size + rate)))
-    response = _microphone(padded, rate, generator)
+    response = microphone(padded, rate, generator)
     if generator.random() < 0.5 or hall:
         response = response * np.fft.rfft(room(rate, generator, hall), padded)
     wet = np.fft.irfft(np.fft.rfft(dry, padded) * response, padded)[:size].astype(np.float32)
@@ -74,7 +74,7 @@ def record(dry: Array, rate: int, generator: Generator, speech: Array | None = N
         wet = np.tanh(wet * np.float32(drive))
     loudness = float(np.sqrt(np.mean(wet**2)))
     reference = loudness if loudness > 1e-6 else 0.05
-    wet = wet + _noise(size, rate, generator) * np.float32(reference * 10 ** (-generator.uniform(18, 70) / 20))
+    wet = wet + noise(size, rate, generator) * np.float32(reference * 10 ** (-generator.uniform(18, 70) / 20))
     if speech is not None:
         wet = _spoken(wet, speech, generator)
     peak_db = generator.uniform(-30, -1) if generator.random() < 0.5 else -generator.uniform(1, 6)
@@ -93,7 +93,7 @@ def _spoken(sound: Array, speech: Array, generator: Generator) -> Array:
     return result
 
 
-def _microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.complex128]:
+def microphone(padded: int, rate: int, generator: Generator) -> NDArray[np.complex128]:
     """A gain over frequency: tilt, two broad bands, sometimes a missing bottom or top."""
     octaves = np.log2(np.maximum(np.fft.rfftfreq(padded, 1 / rate), 10.0) / 1000)
     gain_db = generator.normal(0, 1.2) * octaves
@@ -127,18 +127,18 @@ def room(rate: int, generator: Generator, hall: bool) -> Array:
     return response.astype(np.float32)
 
 
-def _noise(size: int, rate: int, generator: Generator) -> Array:
+def noise(size: int, rate: int, generator: Generator) -> Array:
     """Coloured noise of RMS 1, sometimes with mains hum or clicks."""
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / rate), 20.0)
     spectrum = np.fft.rfft(generator.standard_normal(size)) * frequency ** -generator.uniform(0, 1.0)
-    noise = np.fft.irfft(spectrum, size)
-    noise /= np.sqrt(np.mean(noise**2))
+    sound = np.fft.irfft(spectrum, size)
+    sound /= np.sqrt(np.mean(sound**2))
     if generator.random() < 0.2:
         time = np.arange(size) / rate
         mains = float(generator.choice([50.0, 60.0]))
         for number in range(1, 8):
-            noise += generator.uniform(0, 1.5) / number * np.sin(2 * np.pi * mains * number * time)
+            sound += generator.uniform(0, 1.5) / number * np.sin(2 * np.pi * mains * number * time)
     if generator.random() < 0.1:
         clicks = generator.integers(0, size, int(generator.integers(3, 60)))
-        noise[clicks] += generator.uniform(-40, 40, len(clicks))
-    return np.asarray(noise, dtype=np.float32)
+        sound[clicks] += generator.uniform(-40, 40, len(clicks))
+    return np.asarray(sound, dtype=np.float32)

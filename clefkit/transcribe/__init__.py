@@ -42,14 +42,14 @@ def notes(
     threshold: 0 to 1, more is fewer notes, .5 is as the checkpoint has it
     instruments: how many parts the notes are shared out to, 1 to 6; None: as many as there seem to be
     names: a checkpoint of `tag`, or the path of a folder with one, that names the parts, or "none"; "auto": the one
-        that ships, where parts are told apart
+        that ships
     returns: onset and offset in seconds, pitch as whole MIDI numbers 21 to 108, velocity 1 to 127, a part a timbre, and
         how sure the network is of each note
     raises: InputError when samples are not numbers or there are none; UsageError when there is no such checkpoint
     """
     import numpy as np
 
-    from clefkit import audio
+    from clefkit import audio, registry
     from clefkit.transcribe import infer, listen, settings
     from clefkit.transcribe.thresholds import moved
 
@@ -57,12 +57,12 @@ def notes(
     if channels.shape[1] == 0 or not np.isfinite(channels).all():
         raise InputError("no samples, or samples that are not numbers")
     sound = audio.Audio(channels.mean(axis=0, keepdims=True, dtype=np.float32), rate)
-    checkpoint = settings.checkpoint(model)
-    loaded = infer.load(checkpoint.path)
-    tagger = settings.tagger(names, checkpoint)
+    loaded = infer.load(settings.checkpoint(model).path)
+    tagger = settings.tagger(names)
     wanted = listen.Settings(
-        moved(loaded.thresholds, threshold), instruments=instruments, tagger=tagger.path if tagger else None
-    )
+        moved(loaded.thresholds, threshold), instruments=instruments, timbre=registry.checkpoint("timbre").path,
+        tagger=tagger.path if tagger else None,
+    )  # fmt: skip
     return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
 
 
@@ -75,6 +75,7 @@ def products(
     min_duration_ms: float = 0.0,
     pitches: Sequence[int] = (0, 127),
     instruments: int | None = 1,
+    timbre: Asset | None = None,
     tagger: Asset | None = None,
     bends: bool = False,
     also: Sequence[str] = (),
@@ -87,8 +88,9 @@ def products(
     from clefkit.transcribe import sides
 
     facts: dict[str, Any] = {"checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256}}
-    if tagger is not None:
-        facts["tagger"] = {"name": tagger.name, "sha256": tagger.sha256}
+    for name, asset in (("timbre", timbre), ("tagger", tagger)):
+        if asset is not None:
+            facts[name] = {"name": asset.name, "sha256": asset.sha256}
 
     @functools.lru_cache(maxsize=1)
     def heard() -> Heard:
@@ -99,7 +101,7 @@ def products(
         model = infer.load(checkpoint.path)
         wanted = listen.Settings(
             told(thresholds, checkpoint.name), min_duration_ms / 1000, pitches[0], pitches[1], instruments,
-            tagger.path if tagger else None,
+            timbre.path if timbre else None, tagger.path if tagger else None,
         )  # fmt: skip
         return listen.listen(
             lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also

@@ -54,7 +54,6 @@ class Model(NamedTuple):
     frames_per_second: float = FRAMES * RATE / STEP
     first_s: float = (FRAMES - 1) * (HOP - STEP / FRAMES) / RATE / 2
     rate: int = RATE
-    branch: None = None
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """What the network says of a sound that arrives in blocks, in bounded memory.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from clefkit import features, graph, tuning
 from clefkit.errors import InputError, MissingError
-from clefkit.transcribe import samples, thresholds, timbre
+from clefkit.transcribe import samples, thresholds
 from clefkit.transcribe.peaks import DECODED
 from clefkit.transcribe.thresholds import Thresholds
 
@@ -34,7 +34,7 @@ MOST_SAMPLES = 2**24
 class Hearing(Protocol):
     """What any model has, whatever it makes of the sound first.
 
-    names: of its outputs, "onset" and "frame" among them; branch: that tells whose a note is, if it has one
+    names: of its outputs, "onset" and "frame" among them
     rate: Hz, of the samples that `outputs` wants; frames_per_second, first_s: when the frames are that it yields
     """
 
@@ -48,8 +48,6 @@ class Hearing(Protocol):
     def frames_per_second(self) -> float: ...
     @property
     def first_s(self) -> float: ...
-    @property
-    def branch(self) -> timbre.Branch | None: ...
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]: ...
 
 
@@ -68,7 +66,6 @@ class Model(NamedTuple):
     frames_per_second: float = features.FRAMES_PER_SECOND
     first_s: float = 0.0
     rate: int = features.RATE
-    branch: timbre.Branch | None = None
 
     def outputs(self, blocks: Iterable[Array]) -> Iterator[Array]:
         """(samples,) each, float32, mono, at 22,050 Hz -> (frames, outputs, pitches) each, 0 to 1."""
@@ -96,14 +93,13 @@ def load(path: Path) -> Hearing:
         raise MissingError(f"the config.toml of checkpoint {path.name} is damaged: {error}") from error
     if config.get("net") != "notes":
         raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'notes'")
-    if config.get("sha256") not in {None, hashlib.sha256(network).hexdigest()}:
+    if config.get("sha256") not in (None, hashlib.sha256(network).hexdigest()):
         raise MissingError(f"the model.onnx of checkpoint {path.name} is not the one its config.toml names")
-    return _model(config, network, path)
+    return _model(config, network, path.name)
 
 
-def _model(config: dict[str, Any], network: bytes, path: Path) -> Hearing:
+def _model(config: dict[str, Any], network: bytes, name: str) -> Hearing:
     """The model that a config promises. Raises InputError when it promises nothing we know, or breaks the promise."""
-    name = path.name
     limits = thresholds.told(config.get("thresholds"), name)
     names = tuple(config.get("outputs", OUTPUTS))
     if not {"onset", "frame"} <= set(names) or len(names) > len(set(names)):
@@ -114,7 +110,7 @@ def _model(config: dict[str, Any], network: bytes, path: Path) -> Hearing:
         frames = 2 * reach + 8
         example = np.zeros((1, features.CHANNELS, frames, features.BINS), np.float32)
         graph.check(session, name, "sound", example, (len(names), frames, features.PITCHES))
-        return Model(session, reach, limits, names, branch=timbre.told(config, path))
+        return Model(session, reach, limits, names)
     rate = _whole(config, "rate_hz", 1000, 192_000, name)
     hop = _whole(config, "hop", 1, rate, name)
     window = _whole(config, "window", (2 * reach + 1) * hop, MOST_SAMPLES, name) // hop * hop

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import features, tuning
-from clefkit.notes import Notes
+from clefkit.notes import Notes, Part
 from clefkit.spool import Spool
 from clefkit.tag import hearing as cells
 from clefkit.tag import infer as tags
-from clefkit.transcribe import infer, names
+from clefkit.transcribe import infer, names, timbre
 from clefkit.transcribe.decode import Decoder, Found, collected
 from clefkit.transcribe.infer import Hearing
 from clefkit.transcribe.thresholds import Thresholds
-from clefkit.transcribe.timbre import Collector
+from clefkit.transcribe.timbre import FRAMES, Collector
 
 Array = NDArray[np.float32]
 Sound = Callable[[int], Iterable[Array]]
@@ -30,7 +30,8 @@ class Settings(NamedTuple):
 
     thresholds: of the decoder; shortest_s: notes shorter than this are none; low, high: pitches
     instruments: how many parts the notes are shared out to; None: as many as there seem to be
-    tagger: the folder of a checkpoint of `tag` that names the parts, or None
+    timbre: the folder of the checkpoint that tells whose a note is; None: there is one part
+    tagger: of one of `tag` that names the parts, or None
     """
 
     thresholds: Thresholds
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     low: int = features.LOWEST_PITCH
     high: int = features.LOWEST_PITCH + features.PITCHES - 1
     instruments: int | None = 1
+    timbre: Path | None = None
     tagger: Path | None = None
 
     def admit(self, note: Found) -> bool:
@@ -74,7 +76,12 @@ def listen(
     """
     said = Spool((len(model.names), features.PITCHES), np.float16) if activations else None
     seen = Spool((features.BINS,), np.uint8) if spectrum else None
-    whose = model.branch.collector() if model.branch is not None and settings.instruments != 1 else None
+    told_apart = settings.timbre is not None and settings.instruments != 1
+    whose = (
+        Collector(timbre.load(settings.timbre))
+        if settings.timbre and isinstance(model, infer.Model) and told_apart
+        else None
+    )
     decoder = Decoder(settings.thresholds, model.frames_per_second, model.first_s)
     blocks = _Blocks(sound(model.rate))
     told = 0  # notes that whoever tells timbres apart has been given, or was spared
@@ -92,16 +99,71 @@ def listen(
         for _ in _kept(features.stream(sound(features.RATE)), seen):
             pass
     found = [note for note in decoder.found if settings.admit(note)]
-    if whose is None:
-        notes = collected(found)
-    else:
+    if whose is not None:
         whose.add([note for note in decoder.found[told:] if settings.admit(note)])
         part = whose.parts(settings.instruments)
         notes = collected(found, part, whose.named(part))
+    else:
+        notes = collected(found)
+        if settings.timbre is not None and told_apart:  # its eyes are others
+            part, parts = shared_out(sound, settings.timbre, notes, settings.instruments)
+            notes = replace(notes, part=part, parts=parts)
     if settings.tagger is not None and len(notes):
         tagged = tags.listen(sound(cells.RATE), tags.load(settings.tagger))
-        notes = names.named(notes, tagged, apart=whose is not None)
+        notes = names.named(notes, tagged, apart=told_apart)
     return Heard(notes, blocks.samples / model.rate, model, said, seen)
+
+
+def shared_out(
+    sound: Sound, checkpoint: Path, notes: Notes, instruments: int | None
+) -> tuple[NDArray[np.int64], tuple[Part, ...]]:
+    """Whose each of these notes of a sound is, by its timbre: the part of each, and the parts.
+
+    sound: as for `listen`; notes: with pitches as they are called, whatever the sound's tuning
+    checkpoint: the folder of one of timbres; instruments: how many there are; None: as many as there seem to be
+    raises: what `sound` raises
+    """
+    whose, order = gathered(sound, Collector(timbre.load(checkpoint)), notes)
+    part = np.zeros(len(order), np.int64)
+    part[order] = whose.parts(instruments)
+    return part, whose.named(part[order])
+
+
+def gathered(sound: Sound, whose: Collector, notes: Notes) -> tuple[Collector, list[int]]:
+    """The collector when it has been given these notes of a sound, and the order in which it was."""
+    found = _as_found(notes)
+    order = sorted(range(len(found)), key=lambda index: found[index].last)
+    done = 0
+    for piece in tuning.follow(features.stream(sound(features.RATE))):
+        seen = whose.roll.end
+        whose.see(piece)
+        whose.hear(_sounding(found, seen, seen + len(piece)))
+        ended = [found[index] for index in order[done:] if found[index].last + FRAMES < seen + len(piece)]
+        whose.add(ended)
+        done += len(ended)
+    last = whose.roll.end - 2
+    whose.add([found[i]._replace(first=min(found[i].first, last), last=min(found[i].last, last)) for i in order[done:]])
+    return whose, order
+
+
+def _as_found(notes: Notes) -> list[Found]:
+    first, last = (np.rint(times * features.FRAMES_PER_SECOND).astype(int) for times in (notes.onset, notes.offset))
+    pitch = np.clip(np.rint(notes.pitch), features.LOWEST_PITCH, features.LOWEST_PITCH + features.PITCHES - 1).astype(
+        int
+    )
+    columns = (notes.onset, notes.offset, pitch, notes.velocity, np.ones(len(notes)), first, last)
+    return [Found(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _sounding(found: Sequence[Found], first: int, end: int) -> NDArray[np.bool_]:
+    """(end - first, pitches): which pitches sound in these frames."""
+    roll = np.zeros((end - first, features.PITCHES), dtype=bool)
+    for each in found:
+        if each.first < end and each.last >= first:
+            roll[
+                max(each.first - first, 0) : max(each.last, each.first + 1) - first, each.pitch - features.LOWEST_PITCH
+            ] = 1
+    return roll
 
 
 @dataclass

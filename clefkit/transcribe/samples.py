@@ -32,7 +32,6 @@ class Model(NamedTuple):
     thresholds: Thresholds
     names: tuple[str, ...]
     first_s: float = 0.0
-    branch: None = None
 
     @property
     def frames_per_second(self) -> float:

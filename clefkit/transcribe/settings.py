@@ -40,7 +40,7 @@ def options(
     pitch_range: the lowest and the highest pitch, as names or MIDI numbers: "E2:88"
     instruments: how many parts there are, 1 to 6, or "auto": as many as there seem to be
     names: a checkpoint of `tag`, by name or the path of a folder with one, that names the parts, or "none"; "auto": the
-        one that ships, where parts are told apart
+        one that ships
     also: names of `sides.MAKERS`
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
@@ -50,36 +50,26 @@ def options(
         "thresholds": moved(thresholds(asset), threshold)._asdict(),
         "min_duration_ms": min_duration,
         "pitches": pitches(pitch_range),
-        "instruments": _instruments(instruments, asset),
-        "tagger": tagger(names, asset),
+        "instruments": _instruments(instruments),
+        "timbre": registry.checkpoint("timbre"),
+        "tagger": tagger(names),
         "bends": bends,
         "also": list(also),
     }
 
 
-def _instruments(text: str, asset: Asset) -> int | None:
-    """The number of parts, None when it is to be found out. Checkpoints without a branch have one."""
+def _instruments(text: str) -> int | None:
+    """The number of parts, None when it is to be found out."""
     if text == "auto":
-        return None if tells_apart(asset) else 1
+        return None
     if not re.fullmatch("[1-6]", text, re.ASCII):
         raise UsageError(f"--instruments {text}: give a number from 1 to 6, or auto")
-    if text != "1" and not tells_apart(asset):
-        raise UsageError(f"--instruments {text}: model {asset.name} doesn't tell instruments apart")
     return int(text)
 
 
-def tagger(name: str, asset: Asset) -> Asset | None:
-    """Who names the parts that a checkpoint finds, None for nobody. Raises as `options`."""
-    if name == "none" or (name == "auto" and not tells_apart(asset)):
-        return None
-    if not tells_apart(asset):
-        raise UsageError(f"--names {name}: model {asset.name} doesn't tell instruments apart")
-    return registry.checkpoint("tag" if name == "auto" else name)
-
-
-def tells_apart(asset: Asset) -> bool:
-    """Whether a checkpoint has a branch for timbres, so that there can be more than one part."""
-    return asset.kind != "package" and "timbre" in registry.config(asset.path)
+def tagger(name: str) -> Asset | None:
+    """Who names the parts, None for nobody. Raises as `options`."""
+    return None if name == "none" else registry.checkpoint("tag" if name == "auto" else name)
 
 
 def checkpoint(name: str) -> Asset:

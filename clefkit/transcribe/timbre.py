@@ -1,20 +1,19 @@
 """Whose note is it: notes of one timbre get one part, without knowing the instruments, nor how many there are.
 
 Each note is looked at by itself: the energies at its first twenty partials, and between them, over its first half
-second, and which of these partials other notes sound at too (`views`). A small network makes of that a point on a
-sphere. How close two points are, and how far apart the notes are in pitch, tells the logarithm of the odds that one
-instrument played both; training made these odds true.
-
-So the number of instruments isn't guessed first: notes are put together as long as the odds, summed over all pairs,
-gain by it (correlation clustering: Bansal, Blum and Chawla 2004), by average linkage. When nothing gains from being
-apart, there is one instrument.
+second, which of these partials other notes sound at too, and the same by frequency (`views`). A small network makes a
+token of that. A second one looks at the tokens of all notes, and where they lie in pitch and time, and says the
+logarithm of the odds that one instrument played two of them; training made these odds true. `clusters` puts notes
+together by them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,19 +23,21 @@ from numpy.typing import NDArray
 from clefkit import features, graph
 from clefkit.errors import InputError, MissingError
 from clefkit.notes import Part
+from clefkit.transcribe import clusters
 from clefkit.transcribe.decode import Found
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
+GRAPHS = ("model.onnx", "context.onnx")
 FRAMES = 24  # of a note that are looked at, from one before its onset
 PARTIALS = np.rint(12 * features.BINS_PER_SEMITONE * np.log2(np.arange(1, 21))).astype(np.int64)
 BETWEEN = np.rint(12 * features.BINS_PER_SEMITONE * np.log2(np.arange(1, 10) + 0.5)).astype(np.int64)
-SPECTRUM = 4 * len(PARTIALS) + len(BETWEEN)
-ASIDE = len(PARTIALS) + 6  # numbers of a note that don't change over its frames
+SPECTRUM = 6 * len(PARTIALS) + len(BETWEEN)
+BANDS = 24  # of a note's spectrum by frequency, a third of an octave each
+LOWEST_BAND = 43.0  # MIDI: 98 Hz
+ASIDE = len(PARTIALS) + 3 * BANDS + 6  # numbers of a note that don't change over its frames
 OTHERS = 10  # partials of other notes that count
-MOST = 6  # instruments
-PAIRED = 2500  # notes that are compared with each other; the rest only with these
 KEPT = 4096  # frames: of longer notes the beginning has gone when they end
 TOGETHER = 512  # notes that the network sees at once
 DIES_DB = 12  # a second: what dies away faster is struck or plucked
@@ -57,49 +58,80 @@ class Views(NamedTuple):
     aside: Array
 
 
-class Odds(NamedTuple):
-    """The logarithm of the odds that two notes are of one timbre: slope * cosine + bias + apart * octaves between them.
+class Limits(NamedTuple):
+    """What counts as one timbre.
 
-    least: share of the notes that an instrument has at least, or its notes go to others
+    bias: added to the logarithm of the odds that two notes are of one; least: share of the notes that an instrument has
+    at least, or its notes go to others
     """
 
-    slope: float
     bias: float
-    apart: float
-    least: float = 0.03
+    least: float
 
 
-class Branch(NamedTuple):
-    """The branch of a checkpoint, not loaded yet. graph: its file; sha256: what the config says it has"""
+class Model(NamedTuple):
+    """A checkpoint. single, together: onnxruntime.InferenceSession of the two networks"""
 
-    graph: Path
-    sha256: str
-    odds: Odds
-
-    def collector(self) -> Collector:
-        """raises: MissingError when its file is not there, or another one; InputError when it can't be run"""
-        try:
-            network = self.graph.read_bytes()
-        except OSError as error:
-            raise MissingError(f"checkpoint {self.graph.parent.name} needs {self.graph.name}") from error
-        if hashlib.sha256(network).hexdigest() != self.sha256:
-            raise MissingError(
-                f"the {self.graph.name} of {self.graph.parent.name} is not the one its config.toml names"
-            )
-        return Collector(graph.session(network, self.graph.parent.name), self.odds)
+    single: Any
+    together: Any
+    limits: Limits
 
 
-def told(config: dict[str, Any], folder: Path) -> Branch | None:
-    """The branch that a checkpoint's config promises. Raises InputError when its table is wrong."""
-    table = config.get("timbre")
-    if table is None:
-        return None
+@lru_cache(maxsize=2)
+def load(path: Path) -> Model:
+    """Load a checkpoint; nothing in it is run as code.
+
+    path: a folder with `config.toml`, `model.onnx`, that looks at single notes, and `context.onnx`
+    raises: MissingError when there is none, or its networks aren't those that its config names; InputError when they
+        can't be run, or don't do what they should
+    """
     try:
-        return Branch(
-            folder / "timbre.onnx", str(config["timbre_sha256"]), Odds(**{k: float(v) for k, v in table.items()})
-        )
+        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
+        networks = [(path / name).read_bytes() for name in GRAPHS]
+    except OSError as error:
+        raise MissingError(f"no checkpoint {path.name}: it needs config.toml, {' and '.join(GRAPHS)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MissingError(f"the config.toml of checkpoint {path.name} is damaged: {error}") from error
+    if config.get("net") != "timbre":
+        raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'timbre'")
+    for name, key, network in zip(GRAPHS, ("sha256", "context_sha256"), networks, strict=True):
+        if config.get(key) != hashlib.sha256(network).hexdigest():
+            raise MissingError(f"the {name} of checkpoint {path.name} is not the one its config.toml names")
+    try:
+        limits = Limits(**{key: float(value) for key, value in config["limits"].items()})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"[timbre] of the config.toml of {folder.name} needs {', '.join(Odds._fields)}") from error
+        raise InputError(f"[limits] of the config.toml of {path.name} needs {', '.join(Limits._fields)}") from error
+    model = Model(graph.session(networks[0], path.name), graph.session(networks[1], path.name), limits)
+    _check(model, path.name)
+    return model
+
+
+def _check(model: Model, name: str) -> None:
+    """Send two notes of silence through. Raises InputError when what comes out are no odds."""
+    seen = Views(
+        np.zeros((2, FRAMES, SPECTRUM), np.float32), np.ones((2, FRAMES), np.float32), np.zeros((2, ASIDE), np.float32)
+    )
+    try:
+        found = odds(model, tokens(model, seen), np.array([[0, 1, 60], [1, 2, 60]], np.float32))
+    except Exception as error:  # the errors of ONNX Runtime have no other base
+        raise InputError(f"the graphs of checkpoint {name} don't take what is seen of notes") from error
+    if found.shape != (2, 2) or not np.isfinite(found).all():
+        raise InputError(f"the graphs of checkpoint {name} don't give odds of two notes")
+
+
+def tokens(model: Model, seen: Views) -> Array:
+    """What the first network tells of each note: (notes, numbers)."""
+    (found,) = model.single.run(None, seen._asdict())
+    return np.asarray(found, dtype=np.float32)
+
+
+def odds(model: Model, told: Array, placed: Array) -> Array:
+    """(notes, notes): the logarithm of the odds that one instrument played two notes.
+
+    told: (notes, numbers), their tokens; placed: (notes, 3): onset s, offset s, pitch
+    """
+    (found,) = model.together.run(None, {"tokens": told, "placed": placed})
+    return np.asarray(found + np.float32(model.limits.bias), dtype=np.float32)
 
 
 def views(sound: Array, roll: NDArray[np.bool_], onset: Indices, offset: Indices, pitch: Indices) -> Views:
@@ -119,11 +151,30 @@ def views(sound: Array, roll: NDArray[np.bool_], onset: Indices, offset: Indices
     spectrum = np.concatenate(parts, axis=2) * present[:, :, None]
     loudest = spectrum.max(axis=(1, 2), initial=0)
     spectrum = np.maximum(spectrum - loudest[:, None, None], -1) * present[:, :, None]
+    shared = _shared(roll, frames, pitch) * present[:, :, None]
+    level = 1 + spectrum[:, :, : near.shape[1]].reshape(count, FRAMES, len(PARTIALS), 3).max(axis=3)
+    level *= (partials < features.BINS)[:, None] * present[:, :, None]
+    alone = level * (1 - shared)
     high, length = (pitch - 60) / 24, np.log(np.maximum(offset - onset, 1)) / 3
     own = np.stack([high, high**2, length, loudest, (partials < features.BINS).mean(axis=1), np.ones(count)], axis=1)
-    others = (roll[frames] & present[:, :, None]).sum(axis=1) / present.sum(axis=1)[:, None]
-    aside = np.concatenate([_shared(others, pitch), own], axis=1)
+    mean = shared.sum(axis=1) / present.sum(axis=1)[:, None]
+    aside = np.concatenate([mean, _by_frequency(level, alone, present, pitch), own], axis=1)
+    spectrum = np.concatenate([spectrum, alone, shared], axis=2)
     return Views(spectrum.astype(np.float32), present.astype(np.float32), aside.astype(np.float32))
+
+
+def _by_frequency(level: Array, alone: Array, present: NDArray[np.bool_], pitch: Indices) -> NDArray[np.float64]:
+    """(notes, 3 * BANDS): the loudest and the mean level of partials in fixed bands, and how much of that is its own.
+
+    level, alone: (notes, frames, partials), 0 to 1
+    """
+    count = present.sum(axis=1)[:, None]
+    loudest, mean, own = level.max(axis=1), level.sum(axis=1) / count, alone.sum(axis=1) / count
+    places = (pitch[:, None] + PARTIALS / features.BINS_PER_SEMITONE - LOWEST_BAND) / 4
+    weights = np.maximum(0, 1 - np.abs(places[:, :, None] - np.arange(BANDS)) / 1.5)
+    total = weights.sum(axis=1) + 1e-3
+    bands = [np.einsum("np,npb->nb", each, weights) / total for each in (loudest, mean, own)]
+    return np.concatenate(bands, axis=1)
 
 
 def _at(sound: Array, frames: Indices, bins: Indices, channel: int) -> Array:
@@ -133,21 +184,23 @@ def _at(sound: Array, frames: Indices, bins: Indices, channel: int) -> Array:
     return np.asarray(found * inside[:, None, :], dtype=np.float32)
 
 
-def _shared(others: NDArray[np.float64], pitch: Indices) -> Array:
-    """(notes, partials): how much of each partial other pitches sound at too, 0 to 1: 1 is another's fundamental.
+def _shared(roll: NDArray[np.bool_], frames: Indices, pitch: Indices) -> Array:
+    """(notes, frames, partials): which partials other pitches sound at, too, 0 to 1: 1 is another's fundamental.
 
-    others: (notes, pitches), how much of the time each pitch sounds
+    roll: (frames, pitches), which sound; frames: (notes, frames)
     """
     apart = np.arange(-features.PITCHES + 1, features.PITCHES)
     theirs = features.BINS_PER_SEMITONE * apart[:, None] + PARTIALS[:OTHERS]
     meets = np.abs(theirs[:, :, None] - PARTIALS) <= 1
-    weight = (meets / np.arange(1, OTHERS + 1)[:, None]).max(axis=1)
+    weight = (meets / np.arange(1, OTHERS + 1)[:, None]).max(axis=1).astype(np.float32)
     weight[features.PITCHES - 1] = 0  # the note itself
     mine = pitch - features.LOWEST_PITCH
-    result = np.zeros((len(pitch), len(PARTIALS)), np.float32)
-    for index in range(len(pitch)):
-        low = features.PITCHES - 1 - mine[index]
-        result[index] = (others[index][:, None] * weight[low : low + features.PITCHES]).max(axis=0)
+    result = np.zeros((*frames.shape, len(PARTIALS)), np.float32)
+    for index, own in enumerate(mine):
+        heard = roll[frames[index]]
+        there = np.flatnonzero(heard.any(axis=0))
+        low = features.PITCHES - 1 - own
+        result[index] = (heard[:, there, None] * weight[low + there]).max(axis=1, initial=0)
     return result
 
 
@@ -175,13 +228,12 @@ class _Latest:
 class Collector:
     """Give it the features and what sounds in order, and notes when they have ended; then ask for their parts.
 
-    session: an onnxruntime.InferenceSession of the branch
+    model: see `load`
     """
 
-    session: Any
-    odds: Odds
-    points: list[Array] = field(default_factory=list)
-    pitches: list[int] = field(default_factory=list)
+    model: Model
+    tokens: list[Array] = field(default_factory=list)
+    placed: list[tuple[float, float, float]] = field(default_factory=list)  # onset s, offset s, pitch
     falls: list[float] = field(default_factory=list)  # how fast each note dies away, dB a second
 
     def __post_init__(self) -> None:
@@ -208,9 +260,8 @@ class Collector:
             high = min(int(onset.max()) + FRAMES, self.sound.end, self.roll.end)
             sound = features.restored(self.sound.between(low, high))
             seen = views(sound, self.roll.between(low, high), onset - low, offset - low, pitch)
-            (points,) = self.session.run(None, dict(zip(Views._fields, seen, strict=True)))
-            self.points.append(points)
-            self.pitches += pitch.tolist()
+            self.tokens.append(tokens(self.model, seen))
+            self.placed += [(each.onset_s, each.offset_s, float(each.pitch)) for each in some]
             self.falls += _falls(seen).tolist()
 
     def parts(self, instruments: int | None = None) -> Indices:
@@ -218,13 +269,16 @@ class Collector:
 
         instruments: how many there are, if that is known
         """
-        if not self.pitches:
+        if not self.placed:
             return np.zeros(0, np.int64)
-        return parts(np.concatenate(self.points), np.array(self.pitches), self.odds, instruments)
+        told, placed = np.concatenate(self.tokens), np.array(self.placed, np.float32)
+        return clusters.parts(
+            lambda some: odds(self.model, told[some], placed[some]), len(placed), self.model.limits.least, instruments
+        )
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
-        pitch, falls = np.array(self.pitches), np.array(self.falls)
+        pitch, falls = np.array(self.placed).reshape(-1, 3)[:, 2], np.array(self.falls)
         named: list[Part] = []
         for number in range(int(part.max(initial=0)) + 1):
             mine = part == number
@@ -244,84 +298,3 @@ def _falls(seen: Views) -> NDArray[np.float64]:
     loudest = loud[:, 1:6].argmax(axis=1) + 1
     fall = (loud[rows, loudest] - loud[rows, last]) * (features.CEILING_DB - features.FLOOR_DB)
     return np.asarray(fall / np.maximum(last - loudest, 1) * features.FRAMES_PER_SECOND, dtype=np.float64)
-
-
-def parts(points: Array, pitch: Indices, odds: Odds, instruments: int | None = None) -> Indices:
-    """Notes put together by timbre.
-
-    points: (notes, dimensions), of length 1; pitch: (notes,), MIDI
-    instruments: how many there are; None: as many as the odds say, 6 at most
-    returns: (notes,), 0 to instruments - 1, the part with the most notes first
-    """
-    count = len(pitch)
-    some = np.unique(np.linspace(0, count - 1, min(count, PAIRED)).astype(np.int64))
-    among = _odds(points[some], pitch[some], points[some], pitch[some], odds)
-    labels = _linked(among, odds.least, instruments)
-    for _ in range(2):
-        labels = _nearest(among, labels)
-    if len(some) < count:
-        labels = np.concatenate(
-            [
-                _best(
-                    _odds(points[low : low + PAIRED], pitch[low : low + PAIRED], points[some], pitch[some], odds),
-                    labels,
-                )
-                for low in range(0, count, PAIRED)
-            ]
-        )
-    order = np.argsort(-np.bincount(labels), kind="stable")
-    return np.asarray(np.argsort(order, kind="stable")[labels], dtype=np.int64)
-
-
-def _odds(points: Array, pitch: Indices, others: Array, other_pitch: Indices, odds: Odds) -> Array:
-    octaves = np.abs(pitch[:, None] - other_pitch).astype(np.float32) / 12
-    return np.asarray(odds.slope * (points @ others.T) + odds.bias + odds.apart * octaves, dtype=np.float32)
-
-
-def _linked(among: Array, least: float, instruments: int | None) -> Indices:
-    """Average linkage of (notes, notes) odds, cut where joining gains nothing, or at a number of instruments."""
-    from scipy.cluster import hierarchy
-    from scipy.spatial import distance
-
-    count = len(among)
-    if count < 2 or instruments == 1:
-        return np.zeros(count, np.int64)
-    ceiling = float(among.max())
-    tree = hierarchy.linkage(distance.squareform(ceiling - (among + among.T) / 2, checks=False), "average")
-    if instruments is not None:
-        return _large(among, tree, instruments, least)
-    labels = hierarchy.fcluster(tree, ceiling, "distance") - 1
-    wanted = int((np.bincount(labels) >= max(least * count, 2)).sum())
-    return _large(among, tree, int(np.clip(wanted, 1, MOST)), least)
-
-
-def _large(among: Array, tree: NDArray[np.float64], wanted: int, least: float) -> Indices:
-    """The first cut of the tree with as many parts that are large enough; the notes of smaller ones go to these."""
-    from scipy.cluster import hierarchy
-
-    count = len(among)
-    labels = np.zeros(count, np.int64)
-    for number in range(wanted, min(count, 12 * wanted) + 1):
-        labels = hierarchy.fcluster(tree, number, "maxclust") - 1
-        sizes = np.bincount(labels)
-        if (sizes >= max(least * count, 2)).sum() >= wanted:
-            break
-    sizes = np.bincount(labels)
-    kept = np.sort(np.argsort(-sizes, kind="stable")[:wanted])
-    members = [among[:, labels == each].mean(axis=1) for each in kept]
-    inside = np.isin(labels, kept)
-    return np.where(inside, np.searchsorted(kept, labels), np.argmax(members, axis=0)).astype(np.int64)
-
-
-def _nearest(among: Array, labels: Indices) -> Indices:
-    """Each note with those that it fits best with, itself not counted; no part is left empty."""
-    own = among.copy()
-    np.fill_diagonal(own, 0)
-    found = _best(own, labels)
-    return found if len(np.unique(found)) == len(np.unique(labels)) else labels
-
-
-def _best(among: Array, labels: Indices) -> Indices:
-    """(notes, others) odds, (others,) labels -> (notes,): the label whose members a note fits best on average."""
-    members = [among[:, labels == each].mean(axis=1) for each in range(int(labels.max()) + 1)]
-    return np.asarray(np.argmax(members, axis=0), dtype=np.int64)

@@ -1,0 +1,143 @@
+"""Notes as spectra: what a mixture would look like if each pitch of each stem had one spectrum, and its own loudness.
+
+Every pitch of a stem is an atom: a comb of partials, loud while its notes sound. Combs and loudnesses are fitted to the
+magnitudes of the mixture by a few multiplicative steps (non-negative matrix factorisation, Lee and Seung 1999, with the
+Kullback-Leibler divergence; notes as its constraint: Ewert and Müller 2012, "Using score-informed constraints for
+NMF-based source separation"). A few are enough, and better than many: combs then stay those of one note.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit.separate.grid import Grid
+
+Array = NDArray[np.float32]
+
+STEPS = 10
+MOST_PARTIALS = 60
+WIDTH_BINS = 1.0
+WIDTH = 0.006  # of a partial's frequency: vibrato, and instruments out of tune
+SLOPE = 1.0  # the nth partial is 1 / n
+FLOOR = 1e-4  # between partials, of the first
+BEFORE_S = 0.08
+RISE_S = 0.03
+RINGS_S = 0.9  # on after a note's end
+FALL_S = 0.15
+TUNED_PARTIALS = 10
+TUNINGS = np.arange(-12, 13) / 20  # semitones
+ALONE = 0.2  # that a note may be out of tune with its stem
+TINY = 1e-9
+
+
+class Played(NamedTuple):
+    """Notes whose stems are known. onset, offset: s; pitch: MIDI, may be a fraction; stem: 0 to stems - 1"""
+
+    onset: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    pitch: NDArray[np.float64]
+    stem: NDArray[np.int64]
+    stems: int
+
+
+class Atoms(NamedTuple):
+    """combs: (bins, atoms), largest 1; active: (atoms, frames), 0 to 1; stem: (atoms,)"""
+
+    combs: Array
+    active: Array
+    stem: NDArray[np.int64]
+
+
+class Model(NamedTuple):
+    """What notes explain of a mixture's magnitudes: (stems, frames, bins) each.
+
+    power: fitted; combs: where partials are, 0 to 1
+    """
+
+    power: Array
+    combs: Array
+
+
+def of(played: Played, grid: Grid, first: int, magnitudes: Array) -> Atoms:
+    """The atoms of the notes that sound in a stretch of frames, in tune with it. magnitudes: (frames, bins)"""
+    frames = len(magnitudes)
+    times = grid.seconds(np.arange(first, first + frames))
+    here = (played.onset - BEFORE_S < times[-1]) & (played.offset + RINGS_S > times[0])
+    names = np.stack([played.stem, np.rint(played.pitch * 4).astype(np.int64)], axis=1)[here]
+    keys, whose = np.unique(names, axis=0, return_inverse=True)
+    active = np.zeros((len(keys), frames), np.float32)
+    for atom, onset, offset in zip(whose.reshape(-1), played.onset[here], played.offset[here], strict=True):
+        active[atom] = np.maximum(active[atom], _active(times, onset, offset))
+    if not len(keys):
+        return Atoms(np.zeros((grid.bins, 0), np.float32), active, keys[:, 0])
+    pitch = keys[:, 1] / 4
+    pitch = pitch + _mistuned(pitch, keys[:, 0], active @ np.sqrt(magnitudes), grid)
+    return Atoms(np.stack([_comb(grid, each) for each in pitch], axis=1), active, keys[:, 0])
+
+
+def _mistuned(pitch: NDArray[np.float64], stem: NDArray[np.int64], heard: Array, grid: Grid) -> NDArray[np.float64]:
+    """(atoms,): by how many semitones each sounds higher than it is called: as its stem does, and a little by itself.
+
+    heard: (atoms, bins), the spectrum while each sounds
+    """
+    numbers = np.arange(1, TUNED_PARTIALS + 1)
+    spacing = float(grid.hertz[1])
+    places = 440 * 2 ** ((pitch[:, None] + TUNINGS - 69) / 12)[:, :, None] * numbers / spacing
+    inside = places < grid.bins - 2
+    low = np.where(inside, places, 0).astype(np.int64)
+    share = np.where(inside, places, 0) - low
+    atoms = np.arange(len(pitch))[:, None, None]
+    strength = ((1 - share) * heard[atoms, low] + share * heard[atoms, low + 1]) * inside
+    fits = strength.sum(axis=2) / np.maximum(inside.sum(axis=2), 1)
+    own = 1 - (TUNINGS / 0.8) ** 2 * 0.1  # a note is rather what it is called than something else
+    together = np.stack([fits[stem == each].sum(axis=0) * own for each in range(int(stem.max()) + 1)])
+    of_stem = TUNINGS[together.argmax(axis=1)][stem]
+    near = np.abs(TUNINGS - of_stem[:, None]) <= ALONE
+    return np.asarray(TUNINGS[np.where(near, fits * (1 - 0.5 * (TUNINGS - of_stem[:, None]) ** 2), -1).argmax(axis=1)])
+
+
+def _active(times: NDArray[np.float64], onset: float, offset: float) -> Array:
+    rising = np.exp(-(((onset - times) / RISE_S) ** 2))
+    falling = np.exp((offset - times) / FALL_S)
+    active = np.where(times < onset, rising, np.where(times <= offset, 1.0, falling))
+    return np.where((times > onset - BEFORE_S) & (times < offset + RINGS_S), active, 0).astype(np.float32)
+
+
+def _comb(grid: Grid, pitch: float) -> Array:
+    fundamental = 440 * 2 ** ((pitch - 69) / 12)
+    count = int(np.clip(grid.hertz[-1] / fundamental, 1, MOST_PARTIALS))
+    comb = np.zeros(grid.bins, np.float32)
+    spacing = float(grid.hertz[1])
+    for number in range(1, count + 1):
+        centre = number * fundamental
+        width = max(WIDTH_BINS * spacing, WIDTH * centre)
+        low, high = int(max(0, (centre - 4 * width) / spacing)), int((centre + 4 * width) / spacing) + 2
+        comb[low:high] += np.exp(-0.5 * ((grid.hertz[low:high] - centre) / width) ** 2) / number**SLOPE
+    return comb / max(float(comb.max()), TINY)
+
+
+def fitted(atoms: Atoms, magnitudes: Array, stems: int, steps: int = STEPS) -> Model:
+    """Fit the atoms to a mixture. magnitudes: (frames, bins)"""
+    frames, bins = magnitudes.shape
+    if not len(atoms.stem):
+        empty = np.zeros((stems, frames, bins), np.float32)
+        return Model(empty, empty)
+    wanted = magnitudes.T
+    combs = atoms.combs + np.float32(FLOOR)
+    combs /= combs.sum(axis=0)
+    gains = atoms.active * (wanted.sum(axis=0) / np.maximum(atoms.active.sum(axis=0), 1))
+    for _ in range(steps):
+        ratio = wanted / (combs @ gains + TINY)
+        better = combs * (ratio @ gains.T)
+        gains = gains * (combs.T @ ratio)
+        combs = better / (better.sum(axis=0) + TINY)
+    spread = np.sqrt(atoms.combs)
+    power, where = (np.zeros((stems, frames, bins), np.float32) for _ in range(2))
+    for stem in range(stems):
+        mine = atoms.stem == stem
+        power[stem] = (combs[:, mine] @ gains[mine]).T
+        where[stem] = np.minimum(spread[:, mine] @ atoms.active[mine], 1).T
+    return Model(power, where)

@@ -1,0 +1,67 @@
+"""How much of each bin is whose: what notes explain, refined by a small network.
+
+The fitted atoms (`atoms`) give every stem a share of every bin. They know no decay of single partials, no breath, no
+bow, and where partials of two stems meet they guess. The network sees the mixture, a stem's atoms and those of all
+others, below 11 kHz; it says by how much the stem's share is more or less than that, and how much is nobody's. It sees
+stems one at a time, so there may be any number. Above, and without a network, the share of the atoms is all there is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clefkit.separate.atoms import TINY, Model
+
+Array = NDArray[np.float32]
+
+BINS = 1024  # that the network sees
+CHANNELS = 6
+RANGE_DB = 80.0
+LEAST = 1e-3  # a share that is as good as none
+EXPLAINED = 0.7  # of what is there, above which atoms are believed
+
+
+class Views(NamedTuple):
+    """seen: (stems, CHANNELS, frames, BINS); share: (stems, frames, BINS), natural logarithm"""
+
+    seen: Array
+    share: Array
+
+
+def views(model: Model, magnitudes: Array, loudest: float) -> Views:
+    """What the network sees. magnitudes: (frames, bins), at least BINS; loudest: of the recording"""
+    power, combs, heard = model.power[..., :BINS], model.combs[..., :BINS], magnitudes[:, :BINS]
+    whole = power.sum(axis=0)
+    others = np.minimum(combs.sum(axis=0) - combs, 1)
+    level = np.clip(1 + 20 / RANGE_DB * np.log10(heard / (loudest + TINY) + TINY), 0, 1.2)
+    height = np.broadcast_to(np.linspace(-1, 1, heard.shape[1], dtype=np.float32), heard.shape)
+    seen = np.empty((len(power), CHANNELS, *heard.shape), np.float32)
+    seen[:, 0], seen[:, 1] = level, height
+    seen[:, 2], seen[:, 3] = _beside(power, heard), _beside(whole - power, heard)
+    seen[:, 4], seen[:, 5] = combs, others
+    share = np.log(np.maximum(power / (np.maximum(whole, EXPLAINED * heard) + TINY), LEAST))
+    return Views(seen, share)
+
+
+def _beside(power: Array, heard: Array) -> Array:
+    """Explained beside what is there: -1 nothing, 0 all of it."""
+    return np.asarray(np.clip(np.log10((power + TINY) / (heard + TINY)) / 3, -1, 0.5), dtype=np.float32)
+
+
+def shares(model: Model, magnitudes: Array) -> Array:
+    """Masks of the atoms alone: (stems, frames, bins), 0 to 1; what is missing in their sum is nobody's."""
+    whole = np.maximum(model.power.sum(axis=0), EXPLAINED * magnitudes) + TINY
+    return np.asarray(model.power / whole, dtype=np.float32)
+
+
+def refined(session: Any, model: Model, magnitudes: Array, loudest: float) -> Array:
+    """Masks, (stems, frames, bins), 0 to 1. session: an onnxruntime.InferenceSession of the network"""
+    masks = shares(model, magnitudes)
+    if len(masks) and magnitudes.shape[1] >= BINS:
+        seen = views(model, magnitudes, loudest)
+        (found,) = session.run(None, seen._asdict())
+        masks[..., :BINS] = found
+    return masks

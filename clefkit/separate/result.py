@@ -1,0 +1,186 @@
+"""What a separation of one file found, and its sounds, which are made when the first of them is wanted."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clefkit import audio, graph, labels, wavefile
+from clefkit.audio import Samples, Shape
+from clefkit.errors import InputError
+from clefkit.notes import Notes, alone
+from clefkit.record import Source
+from clefkit.registry import Asset
+from clefkit.separate import whose
+from clefkit.spool import Spool
+
+BLOCK = 1 << 16
+REST = ""
+
+
+class Stem(NamedTuple):
+    """name: as its file, "1-violin"; kind: the same without numbers; facts: for its record; notes: that it plays"""
+
+    name: str
+    kind: str
+    facts: dict[str, Any]
+    notes: Notes | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """stems: those that were wanted; facts: for the records of all of them; how: takes the file apart
+
+    how(path, shape) gives the sound of every stem by name, wanted or not, and perhaps of the rest
+    """
+
+    path: Path
+    stems: list[Stem]
+    facts: dict[str, Any]
+    how: Any
+
+    @property
+    def names(self) -> list[str]:
+        return [stem.name for stem in self.stems]
+
+    @functools.cached_property
+    def _sounds(self) -> tuple[Shape, dict[str, Spool]]:
+        with audio.native(self.path) as path:  # it is read several times
+            shape = audio.shape(path)
+            found = self.how(path, shape)
+            wanted = {name: found[name] for name in self.names}
+            wanted[REST] = _left(blocks(path, shape), shape, list(wanted.values()))
+            return shape, wanted
+
+    def shape(self) -> Shape:
+        return self._sounds[0]
+
+    def pieces(self, name: str) -> Iterator[Samples]:
+        """The sound of a stem, or of the rest, REST: (channels, samples) each."""
+        sound = self._sounds[1][name]
+        for first in range(0, sound.rows, BLOCK):
+            yield np.ascontiguousarray(sound.read(first, first + BLOCK).T)
+
+    def write(self, name: str, kind: str, path: Path) -> None:
+        bits = wavefile.FLOAT_BITS if kind == "wav" else 24
+        audio.write_pieces(path, self.pieces(name), self.shape(), kind, bits)
+
+
+def blocks(path: Path, shape: Shape) -> Iterator[Samples]:
+    """A file at its own rate."""
+    return audio.chunks(path, shape.rate, shape.channels, BLOCK)
+
+
+def _left(mixture: Iterable[Samples], shape: Shape, stems: list[Spool]) -> Spool:
+    """What is in none of the stems: with it, they add up to the mixture."""
+    rest = Spool((shape.channels,), np.float32)
+    for block in mixture:
+        end = rest.rows + block.shape[1]
+        taken = sum((stem.read(rest.rows, end) for stem in stems), np.zeros_like(block.T))
+        rest.push(block.T - taken)
+    return rest
+
+
+def of(
+    source: Source,
+    *,
+    mode: str,
+    keep: list[str],
+    network: Asset | None = None,
+    checkpoint: Asset | None = None,
+    thresholds: dict[str, float] | None = None,
+    timbre: Asset | None = None,
+    tagger: Asset | None = None,
+    instruments: int | None = None,
+    notes: Asset | str | None = None,
+) -> Result:
+    """Find out what there is to take apart. The options are those that `settings.options` makes.
+
+    raises: InputError when the file is no sound, its notes can't be read, or no stem has a name that is to be kept
+    """
+    facts: dict[str, Any] = {"mode": mode}
+    for name, asset in (("checkpoint", checkpoint), ("timbre", timbre), ("tagger", tagger), ("masks", network)):
+        if asset is not None:
+            facts[name] = {"name": asset.name, "sha256": asset.sha256}
+    if mode == "harmonic-percussive":
+        from clefkit.separate import percussive
+
+        stems = _numbered(percussive.NAMES)
+
+        def both(path: Path, shape: Shape) -> dict[str, Spool]:
+            found = percussive.split(lambda: blocks(path, shape), shape)
+            return dict(zip((stem.name for stem in stems), found.values(), strict=True))
+
+        return _kept(source, stems, keep, facts, both)
+    if mode == "classes":
+        from clefkit.separate import classes
+
+        assert network is not None
+        loaded = classes.load(network.path)
+        stems = _numbered(loaded.names)
+
+        def each(path: Path, shape: Shape) -> dict[str, Spool]:
+            found = classes.split(lambda: blocks(path, shape), shape, loaded)
+            return dict(zip((stem.name for stem in stems), found.values(), strict=True))
+
+        return _kept(source, stems, keep, facts, each)
+    assert checkpoint is not None
+    assert thresholds is not None
+    assert timbre is not None
+    wanted = whose.Settings(checkpoint.path, thresholds, instruments, timbre.path, tagger.path if tagger else None)
+    found = _notes(source, notes, wanted)
+    return _kept(source, _stems(found), keep, facts | {"instruments": len(_stems(found))}, _by_timbre(found, network))
+
+
+def _notes(source: Source, notes: Asset | str | None, wanted: whose.Settings) -> Notes:
+    if notes is None:
+        return whose.heard(source.path, wanted)
+    score = notes.path if isinstance(notes, Asset) else source.reference
+    if score is None:
+        raise InputError("its record names no reference: give --notes FILE")
+    return whose.given(source.path, score, wanted)
+
+
+def _numbered(names: Sequence[str]) -> list[Stem]:
+    """Stems of classes, which are always the same."""
+    return [
+        Stem(f"{number}-{labels.plain(name)}", labels.plain(name), {"stem": {"name": name, "number": number}})
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def _stems(found: Notes) -> list[Stem]:
+    """A stem for each part that plays; names are told apart by number."""
+    stems: list[Stem] = []
+    for number, part in enumerate(found.parts):
+        if (found.part == number).any():
+            name = labels.label(number + 1, part)
+            kind = re.sub(r"-\d+$", "", name.partition("-")[2])
+            stems.append(Stem(name, kind, whose.facts(found, number), alone(found, number)))
+    return stems
+
+
+def _by_timbre(found: Notes, network: Asset | None) -> Any:
+    def how(path: Path, shape: Shape) -> dict[str, Spool]:
+        from clefkit.separate import stems
+
+        session = None if network is None else graph.session((network.path / "model.onnx").read_bytes(), network.name)
+        names = [labels.label(number + 1, part) for number, part in enumerate(found.parts)]
+        return dict(zip(names, stems.split(blocks(path, shape), shape, whose.played(found), session), strict=True))
+
+    return how
+
+
+def _kept(source: Source, stems: list[Stem], keep: list[str], facts: dict[str, Any], how: Any) -> Result:
+    """With the stems alone whose names are to be kept, if there are any."""
+    wanted = [stem for stem in stems if not keep or {stem.kind, stem.name} & set(keep)]
+    if keep and not wanted:
+        there = ", ".join(stem.kind for stem in stems) or "none"
+        raise InputError(f"no stem is called {' or '.join(keep)}: there are {there}")
+    return Result(source.path, wanted, facts, how)
