@@ -70,7 +70,7 @@ def write(group: Group, recipe: dict[str, Any], force: bool) -> Written:
         known = record.load(record.beside(group.main))
         if _finished(group, known, recipe):
             return Written(group.main, known)
-        replaced, foreign = _in_the_way(group, known)
+        replaced, foreign = _in_the_way(group, known, recipe["stage"])
         data = recipe | _produce(group, pending, recipe, {} if force else foreign)
         _name(group, pending)
     return Written(group.main, data, f"{', '.join(replaced)} was out of date and is replaced" if replaced else "")
@@ -86,7 +86,7 @@ def rewrite(group: Group, data: dict[str, Any], force: bool) -> dict[str, Any]:
     pending = part(record.beside(group.main))
     _settle(pending)
     with _locked(pending):
-        facts = _produce(group, pending, data, {} if force else _in_the_way(group, data)[1])
+        facts = _produce(group, pending, data, {} if force else _in_the_way(group, data, data["stage"])[1])
         again = data | facts
         if _recorded(again) != _recorded(data):
             for path in [pending, *map(part, group.paths)]:
@@ -196,7 +196,9 @@ def _refuse(group: Group, hashes: list[str], foreign: dict[Path, str]) -> None:
     """raises: RefusedError when a file that is not ours differs from what would replace it"""
     for path, digest in zip(group.paths, hashes, strict=True):
         if foreign.get(path, digest) != digest:
-            raise RefusedError(f"{path.name} is there already, not made by this step or edited since: use --force")
+            raise RefusedError(
+                f"{path.name} is there already, not made by this step or edited since: use --force, or --out"
+            )
 
 
 def _facts(group: Group, hashes: list[str]) -> dict[str, Any]:
@@ -217,9 +219,10 @@ def _finished(group: Group, data: dict[str, Any], recipe: dict[str, Any]) -> boo
     )
 
 
-def _in_the_way(group: Group, known: dict[str, Any]) -> tuple[list[str], dict[Path, str]]:
+def _in_the_way(group: Group, known: dict[str, Any], stage: str) -> tuple[list[str], dict[Path, str]]:
     """Files that stand where ours will: names of our own, and hashes of the others.
 
+    What another stage made isn't ours: a stem that was rendered is no old version of one that is separated.
     raises: RefusedError when a folder has the name of a file
     """
     ours, foreign = [], {}
@@ -227,7 +230,7 @@ def _in_the_way(group: Group, known: dict[str, Any]) -> tuple[list[str], dict[Pa
         if path.is_dir():
             raise RefusedError(f"{path.name} is a folder")
         digest = _hash(path)
-        if digest is not None and _recorded(known).get(path.name) == digest:
+        if digest is not None and _recorded(known).get(path.name) == digest and known.get("stage") == stage:
             ours.append(path.name)
         elif digest is not None:
             foreign[path] = digest

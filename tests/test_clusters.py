@@ -8,7 +8,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from clefkit.transcribe import clusters
-from clefkit.transcribe.clusters import Odds, parts
+from clefkit.transcribe.clusters import Odds
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -22,6 +22,11 @@ def timbres(sizes: list[int], generator: Generator, spread: float = 0.15) -> tup
     points = np.eye(len(sizes), DIMENSIONS)[whose] + generator.normal(0, spread / DIMENSIONS**0.5, (len(whose), 32))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     return odds_of(points.astype(np.float32)), whose
+
+
+def parts(odds: Odds, count: int, least: float, instruments: int | None = None) -> Indices:
+    """The part that each note is most likely of."""
+    return clusters.shares(odds, count, least, instruments).argmax(axis=1)
 
 
 def odds_of(points: Array) -> Odds:
@@ -130,3 +135,14 @@ def test_odds_that_are_not_quite_symmetric_do_no_harm() -> None:
     leaning = default_rng(12).normal(0, 0.5, (80, 80)).astype(np.float32)
     part = parts(lambda some: odds(some) + leaning[np.ix_(some, some)], 80, LEAST)
     assert agree(part, whose)
+
+
+def test_shares_say_how_likely_a_note_is_of_each_part() -> None:
+    """A note between two timbres is of either; one in the middle of its own is not."""
+    points = np.zeros((41, DIMENSIONS), np.float32)
+    points[:20, 0] = points[20:40, 1] = 1
+    points[40, :2] = 0.5**0.5
+    shares = clusters.shares(odds_of(points), 41, LEAST, 2)
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert shares[:40].max(axis=1).min() > 0.99
+    assert np.allclose(shares[40], 0.5, atol=0.01)

@@ -137,7 +137,7 @@ def found(first: int, last: int, pitch: int) -> Found:
 def test_notes_look_the_same_however_the_sound_arrived(size: int) -> None:
     """Each note is handed over when what it ends in, and a few frames more, have been seen."""
     generator = default_rng(0)
-    sound = generator.uniform(0, 1, (1500, features.CHANNELS, features.BINS)).astype(np.float32)
+    sound = generator.integers(0, 256, (1500, features.CHANNELS, features.BINS), np.uint8)
     roll = generator.random((1500, features.PITCHES)) < 0.05
     onsets = np.sort(generator.integers(0, 1400, 60))
     notes = sorted(
@@ -172,17 +172,17 @@ def test_parts_are_those_of_the_odds(monkeypatch: pytest.MonkeyPatch) -> None:
     notes = [found(20 * number, 20 * number + 15, pitch) for number, pitch in enumerate(pitches)]
     for bias, instruments, parts in ((0.0, None, 2), (50.0, None, 1), (50.0, 2, 2), (0.0, 1, 1)):
         whose = Collector(MODEL._replace(limits=Limits(bias, 0.03)))
-        whose.see(np.zeros((300, features.CHANNELS, features.BINS), np.float32))
+        whose.see(np.zeros((300, features.CHANNELS, features.BINS), np.uint8))
         whose.hear(np.zeros((300, features.PITCHES), dtype=bool))
         whose.add(notes)
-        part = whose.parts(instruments)
+        part = whose.shares(instruments).argmax(axis=1)
         assert part.tolist() == ([int(pitch > 50) for pitch in pitches] if parts == 2 else [0] * len(pitches))
         assert [each.name for each in whose.named(part)] == [f"timbre {number + 1}" for number in range(parts)]
 
 
 def test_without_notes_there_are_no_parts() -> None:
-    assert len(Collector(MODEL).parts()) == 0
-    assert len(Collector(MODEL).parts(3)) == 0
+    assert len(Collector(MODEL).shares()) == 0
+    assert len(Collector(MODEL).shares(3)) == 0
 
 
 # What there is to learn from
@@ -198,7 +198,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shard(folder: Path) -> Shard:
-    return mixtures.load(folder / "train-000.npz", with_stems=False)
+    return mixtures.load(folder / "train-000.npz")
 
 
 def _two_timbres(generator: Generator) -> Mixture:

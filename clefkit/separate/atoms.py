@@ -34,21 +34,24 @@ TINY = 1e-9
 
 
 class Played(NamedTuple):
-    """Notes whose stems are known. onset, offset: s; pitch: MIDI, may be a fraction; stem: 0 to stems - 1"""
+    """Notes whose stems are known, or guessed.
+
+    onset, offset: (notes,), s; pitch: (notes,), MIDI, may be a fraction
+    shares: (notes, stems), how likely a note is of each stem: of a note that may be of either both have their share
+    """
 
     onset: NDArray[np.float64]
     offset: NDArray[np.float64]
     pitch: NDArray[np.float64]
-    stem: NDArray[np.int64]
-    stems: int
+    shares: Array
 
 
 class Atoms(NamedTuple):
-    """combs: (bins, atoms), largest 1; active: (atoms, frames), 0 to 1; stem: (atoms,)"""
+    """combs: (bins, atoms), largest 1; active: (atoms, frames), 0 to 1; shares: (stems, atoms, frames), 0 to 1"""
 
     combs: Array
     active: Array
-    stem: NDArray[np.int64]
+    shares: Array
 
 
 class Model(NamedTuple):
@@ -66,16 +69,19 @@ def of(played: Played, grid: Grid, first: int, magnitudes: Array) -> Atoms:
     frames = len(magnitudes)
     times = grid.seconds(np.arange(first, first + frames))
     here = (played.onset - BEFORE_S < times[-1]) & (played.offset + RINGS_S > times[0])
-    names = np.stack([played.stem, np.rint(played.pitch * 4).astype(np.int64)], axis=1)[here]
+    stem = played.shares.argmax(axis=1)
+    names = np.stack([stem, np.rint(played.pitch * 4).astype(np.int64)], axis=1)[here]
     keys, whose = np.unique(names, axis=0, return_inverse=True)
     active = np.zeros((len(keys), frames), np.float32)
-    for atom, onset, offset in zip(whose.reshape(-1), played.onset[here], played.offset[here], strict=True):
-        active[atom] = np.maximum(active[atom], _active(times, onset, offset))
+    shares = np.zeros((played.shares.shape[1], len(keys), frames), np.float32)
+    for atom, note in zip(whose.reshape(-1), np.flatnonzero(here), strict=True):
+        active[atom] = np.maximum(active[atom], _active(times, played.onset[note], played.offset[note]))
+        shares[:, atom, np.searchsorted(times, played.onset[note] - BEFORE_S) :] = played.shares[note][:, None]
     if not len(keys):
-        return Atoms(np.zeros((grid.bins, 0), np.float32), active, keys[:, 0])
+        return Atoms(np.zeros((grid.bins, 0), np.float32), active, shares)
     pitch = keys[:, 1] / 4
     pitch = pitch + _mistuned(pitch, keys[:, 0], active @ np.sqrt(magnitudes), grid)
-    return Atoms(np.stack([_comb(grid, each) for each in pitch], axis=1), active, keys[:, 0])
+    return Atoms(np.stack([_comb(grid, each) for each in pitch], axis=1), active, shares)
 
 
 def _mistuned(pitch: NDArray[np.float64], stem: NDArray[np.int64], heard: Array, grid: Grid) -> NDArray[np.float64]:
@@ -119,11 +125,10 @@ def _comb(grid: Grid, pitch: float) -> Array:
     return comb / max(float(comb.max()), TINY)
 
 
-def fitted(atoms: Atoms, magnitudes: Array, stems: int, steps: int = STEPS) -> Model:
+def fitted(atoms: Atoms, magnitudes: Array, steps: int = STEPS) -> Model:
     """Fit the atoms to a mixture. magnitudes: (frames, bins)"""
-    frames, bins = magnitudes.shape
-    if not len(atoms.stem):
-        empty = np.zeros((stems, frames, bins), np.float32)
+    if not len(atoms.active):
+        empty = np.zeros((len(atoms.shares), *magnitudes.shape), np.float32)
         return Model(empty, empty)
     wanted = magnitudes.T
     combs = atoms.combs + np.float32(FLOOR)
@@ -135,9 +140,6 @@ def fitted(atoms: Atoms, magnitudes: Array, stems: int, steps: int = STEPS) -> M
         gains = gains * (combs.T @ ratio)
         combs = better / (better.sum(axis=0) + TINY)
     spread = np.sqrt(atoms.combs)
-    power, where = (np.zeros((stems, frames, bins), np.float32) for _ in range(2))
-    for stem in range(stems):
-        mine = atoms.stem == stem
-        power[stem] = (combs[:, mine] @ gains[mine]).T
-        where[stem] = np.minimum(spread[:, mine] @ atoms.active[mine], 1).T
+    power = np.stack([(combs @ (gains * share)).T for share in atoms.shares])
+    where = np.stack([np.minimum(spread @ (atoms.active * share), 1).T for share in atoms.shares])
     return Model(power, where)

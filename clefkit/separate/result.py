@@ -132,13 +132,14 @@ def of(
         return _kept(source, stems, keep, facts, each)
     assert checkpoint is not None
     assert thresholds is not None
-    assert timbre is not None
-    wanted = whose.Settings(checkpoint.path, thresholds, instruments, timbre.path, tagger.path if tagger else None)
+    folders = [asset.path if asset else None for asset in (timbre, tagger)]
+    wanted = whose.Settings(checkpoint.path, thresholds, instruments, *folders)
     found = _notes(source, notes, wanted)
-    return _kept(source, _stems(found), keep, facts | {"instruments": len(_stems(found))}, _by_timbre(found, network))
+    stems = _stems(found.notes)
+    return _kept(source, stems, keep, facts | {"instruments": len(stems)}, _by_timbre(found, network))
 
 
-def _notes(source: Source, notes: Asset | str | None, wanted: whose.Settings) -> Notes:
+def _notes(source: Source, notes: Asset | str | None, wanted: whose.Settings) -> whose.Parted:
     if notes is None:
         return whose.heard(source.path, wanted)
     score = notes.path if isinstance(notes, Asset) else source.reference
@@ -166,13 +167,13 @@ def _stems(found: Notes) -> list[Stem]:
     return stems
 
 
-def _by_timbre(found: Notes, network: Asset | None) -> Any:
+def _by_timbre(found: whose.Parted, network: Asset | None) -> Any:
     def how(path: Path, shape: Shape) -> dict[str, Spool]:
         from clefkit.separate import stems
 
         session = None if network is None else graph.session((network.path / "model.onnx").read_bytes(), network.name)
-        names = [labels.label(number + 1, part) for number, part in enumerate(found.parts)]
-        return dict(zip(names, stems.split(blocks(path, shape), shape, whose.played(found), session), strict=True))
+        sounds = stems.split(blocks(path, shape), shape, whose.played(found), session)
+        return {labels.label(number + 1, found.notes.parts[number]): sound for number, sound in enumerate(sounds)}
 
     return how
 

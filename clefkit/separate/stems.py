@@ -3,7 +3,8 @@
 Twelve seconds are looked at at once, the next twelve begin one and a half seconds before their end, and there the masks
 of the two are faded into each other, so no seam is heard. Whose a note is was settled before, for the whole piece.
 
-Both channels of a stereo file get the same masks, from their energies together: what is on the left stays there.
+Both channels of a stereo file get the same masks, from their energies together, and then filters of their own
+(`spatial`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit.audio import Samples, Shape
-from clefkit.separate import atoms, grid, masks
+from clefkit.separate import atoms, grid, masks, spatial
 from clefkit.separate.atoms import Played
 from clefkit.separate.grid import Grid, Joined, Spectra
 from clefkit.spool import Spool
@@ -35,37 +36,39 @@ def split(blocks: Iterable[Samples], shape: Shape, played: Played, session: Any 
     session: an onnxruntime.InferenceSession of the network that refines masks; None: without it
     """
     known = Grid(shape.rate)
-    sounds = [Joined(known, shape) for _ in range(played.stems)]
-    for spectra, found in _masked(blocks, known, played, session):
-        for sound, mask in zip(sounds, found, strict=True):
-            sound.push(spectra * mask)
+    sounds = [Joined(known, shape) for _ in range(played.shares.shape[1])]
+    for found in _faded(_chunks(blocks, known, played, session)):
+        for sound, spectra in zip(sounds, found, strict=True):
+            sound.push(spectra)
     return [sound.finish() for sound in sounds]
 
 
-def _masked(
-    blocks: Iterable[Samples], known: Grid, played: Played, session: Any | None
-) -> Iterator[tuple[Spectra, Array]]:
-    """(channels, frames, bins) of frames that follow each other, and their masks, (stems, frames, bins)."""
+def _chunks(blocks: Iterable[Samples], known: Grid, played: Played, session: Any | None) -> Iterator[Spectra]:
+    """The stems of each chunk: (stems, channels, frames, bins)."""
     loudest = 0.0
-    tail: Array | None = None  # of the last chunk, to be faded out
-    waiting: Spectra | None = None
     for first, spectra in grid.chunks(blocks, known, CHUNK_FRAMES, FADE_FRAMES):
         magnitudes = np.sqrt(np.mean(np.square(np.abs(spectra)), axis=0))
         loudest = max(loudest * FORGETS, float(magnitudes.max(initial=0.0)))
-        found = _masks(played, known, first, magnitudes, loudest, session)
-        if tail is not None:
-            count = min(tail.shape[1], found.shape[1])
-            rising = ((np.arange(count, dtype=np.float32) + 1) / (count + 1))[:, None]
-            found[:, :count] = rising * found[:, :count] + (1 - rising) * tail[:, :count]
-        ends = max(spectra.shape[1] - FADE_FRAMES, 0)
-        tail, waiting = found[:, ends:], spectra[:, ends:]
-        yield spectra[:, :ends], found[:, :ends]
-    if tail is not None and waiting is not None:
-        yield waiting, tail
+        yield spatial.filtered(spectra, _masks(played, known, first, magnitudes, loudest, session))
+
+
+def _faded(chunks: Iterable[Spectra]) -> Iterator[Spectra]:
+    """Chunks that overlap by FADE_FRAMES, faded into each other: frames that follow on each other."""
+    before: Spectra | None = None
+    for found in chunks:
+        if before is not None:
+            rising = ((np.arange(FADE_FRAMES, dtype=np.float32) + 1) / (FADE_FRAMES + 1))[:, None]
+            found[..., :FADE_FRAMES, :] = rising * found[..., :FADE_FRAMES, :] + (1 - rising) * before
+        ends = found.shape[-2] - FADE_FRAMES
+        if ends > 0:
+            yield found[..., :ends, :]
+        before = found[..., max(ends, 0) :, :]
+    if before is not None:
+        yield before
 
 
 def _masks(played: Played, known: Grid, first: int, magnitudes: Array, loudest: float, session: Any | None) -> Array:
-    model = atoms.fitted(atoms.of(played, known, first, magnitudes), magnitudes, played.stems)
+    model = atoms.fitted(atoms.of(played, known, first, magnitudes), magnitudes)
     if session is None:
         return masks.shares(model, magnitudes)
     return masks.refined(session, model, magnitudes, loudest)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clefkit import audio
 from clefkit import notes as note_files
 from clefkit.errors import InputError
-from clefkit.notes import Notes, take
+from clefkit.notes import Notes, Part, take
 from clefkit.separate.atoms import Played
 from clefkit.tag import hearing as cells
 from clefkit.tag import infer as tags
@@ -34,20 +34,33 @@ class Settings(NamedTuple):
     model: Path
     thresholds: dict[str, float]
     instruments: int | None
-    timbre: Path
+    timbre: Path | None
     tagger: Path | None
 
 
-def heard(path: Path, settings: Settings) -> Notes:
+class Parted(NamedTuple):
+    """Notes, each of the part that it is most likely of; shares: (notes, parts), how likely it is of each of them"""
+
+    notes: Notes
+    shares: NDArray[np.float32]
+
+
+def heard(path: Path, settings: Settings) -> Parted:
     """The notes of a sound file, a part a timbre."""
     wanted = listen.Settings(
         told(settings.thresholds, settings.model.name), instruments=settings.instruments, timbre=settings.timbre,
         tagger=settings.tagger,
     )  # fmt: skip
-    return listen.listen(lambda rate: audio.blocks(path, rate), infer.load(settings.model), wanted).notes
+    found = listen.listen(lambda rate: audio.blocks(path, rate), infer.load(settings.model), wanted)
+    return sure(found.notes) if found.shares is None else Parted(found.notes, found.shares)
 
 
-def given(path: Path, score: Path, settings: Settings) -> Notes:
+def sure(found: Notes) -> Parted:
+    """Notes of which it is known whose they are."""
+    return Parted(found, np.eye(len(found.parts), dtype=np.float32)[found.part])
+
+
+def given(path: Path, score: Path, settings: Settings) -> Parted:
     """The notes of another file, a part a track, or a timbre when they are in one track or it is asked for.
 
     raises: InputError when they are no notes, or begin after the sound has ended
@@ -58,11 +71,14 @@ def given(path: Path, score: Path, settings: Settings) -> Notes:
         raise InputError(f"the notes of {score.name} begin after its end")
     tracks = len(np.unique(found.part))
     if settings.instruments == 0 and tracks > 1:
-        return found
+        return sure(found)
+    if settings.timbre is None:
+        return sure(replace(found, part=np.zeros_like(found.part), parts=(Part("all"),)))
     shared = whose(path, found, settings.timbre, settings.instruments or None)
     if settings.tagger is None:
         return shared
-    return names.named(shared, tags.listen(audio.blocks(path, cells.RATE), tags.load(settings.tagger)), apart=True)
+    tagged = tags.listen(audio.blocks(path, cells.RATE), tags.load(settings.tagger))
+    return shared._replace(notes=names.named(shared.notes, tagged, apart=True))
 
 
 def melodic(found: Notes) -> Notes:
@@ -72,10 +88,10 @@ def melodic(found: Notes) -> Notes:
     return replace(kept, part=part.astype(np.int64), parts=tuple(found.parts[number] for number in numbers))
 
 
-def whose(path: Path, found: Notes, timbre: Path, instruments: int | None) -> Notes:
+def whose(path: Path, found: Notes, timbre: Path, instruments: int | None) -> Parted:
     """The same notes, a part a timbre."""
-    part, parts = listen.shared_out(lambda rate: audio.blocks(path, rate), timbre, found, instruments)
-    return replace(found, part=part, parts=parts)
+    shares, parts = listen.shared_out(lambda rate: audio.blocks(path, rate), timbre, found, instruments)
+    return Parted(replace(found, part=shares.argmax(axis=1), parts=parts), shares)
 
 
 def labels(path: Path, found: Notes, instruments: int | None = None, timbre: str = "timbre") -> NDArray[np.int64]:
@@ -86,13 +102,14 @@ def labels(path: Path, found: Notes, instruments: int | None = None, timbre: str
     """
     from clefkit import registry
 
-    return whose(path, found, registry.checkpoint(timbre).path, instruments).part
+    return whose(path, found, registry.checkpoint(timbre).path, instruments).notes.part
 
 
-def played(found: Notes) -> Played:
+def played(found: Parted) -> Played:
     """As `stems` wants them. Where a pedal holds notes, they sound until it lets go."""
-    offset = found.offset if found.sounding is None else np.maximum(found.offset, found.sounding)
-    return Played(found.onset, offset, found.pitch, found.part, int(found.part.max(initial=-1)) + 1)
+    notes = found.notes
+    offset = notes.offset if notes.sounding is None else np.maximum(notes.offset, notes.sounding)
+    return Played(notes.onset, offset, notes.pitch, found.shares)
 
 
 def facts(found: Notes, stem: int) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def build(sources: Sources, out: Path, counts: dict[str, int], seed: int, jobs: 
     out.mkdir(parents=True, exist_ok=True)
     if sources.data is not None:
         corpus.read(sources.data, out / "corpus.npz")
-    _write_manifest(sources, out, counts, seed)
+    write_manifest(sources, out, counts, seed, RECORDING_S, PER_SHARD)
     yield from shards.build(partial(build_shard, sources, out, seed=seed), out, counts, jobs)
 
 
@@ -105,12 +105,19 @@ def load(path: Path) -> Shard:
         return Shard(np.load(path, mmap_mode="r"), file["first"], notes, timbres)
 
 
-def _write_manifest(sources: Sources, out: Path, counts: dict[str, int], seed: int) -> None:
+def write_manifest(
+    sources: Sources, out: Path, counts: dict[str, int], seed: int, length_s: float, together: int
+) -> None:
+    """Say what a set is made of, and who recorded it.
+
+    counts: shards of each set; length_s: of a recording; together: recordings in a shard
+    raises: UsageError when `out` holds a set made from something else
+    """
     manifest = {
         "seed": seed,
         "shards": counts,
-        "recording_s": RECORDING_S,
-        "recordings_a_shard": PER_SHARD,
+        "recording_s": length_s,
+        "recordings_a_shard": together,
         "fonts": {font.name: sha256(font) for font in sources.fonts},
         "samples_sha256": sha256(sources.samples / "index.csv") if sources.samples else None,
         "corpus_sha256": sha256(out / "corpus.npz") if sources.data else None,

@@ -60,8 +60,8 @@ def notes(
     loaded = infer.load(settings.checkpoint(model).path)
     tagger = settings.tagger(names)
     wanted = listen.Settings(
-        moved(loaded.thresholds, threshold), instruments=instruments, timbre=registry.checkpoint("timbre").path,
-        tagger=tagger.path if tagger else None,
+        moved(loaded.thresholds, threshold), instruments=instruments,
+        timbre=None if instruments == 1 else registry.checkpoint("timbre").path, tagger=tagger.path if tagger else None,
     )  # fmt: skip
     return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
 

@@ -25,30 +25,32 @@ REMEMBERED = 480  # notes that are put together
 TOGETHER = 480  # of the others that are looked at at once
 
 
-def parts(odds: Odds, count: int, least: float, instruments: int | None = None) -> Indices:
+def shares(odds: Odds, count: int, least: float, instruments: int | None = None) -> Array:
     """Notes put together by timbre.
 
     odds: of some notes, the logarithm of the odds that two of them are of one timbre, (some, some)
     count: how many notes there are; least: share of them that an instrument has at least
     instruments: how many there are; None: as many as the odds say, 6 at most
-    returns: (notes,), 0 to instruments - 1, the part with the most notes first
+    returns: (notes, parts), how likely each note is of each part; the part to which most notes belong comes first
     """
     if instruments == 1 or count < 2:
-        return np.zeros(count, np.int64)
+        return np.ones((count, 1), np.float32)
     some = np.unique(np.linspace(0, count - 1, min(count, REMEMBERED)).astype(np.int64))
     among = odds(some)
     among = np.asarray((among + among.T) / 2, dtype=np.float32)
     labels = linked(among, least, instruments)
     for _ in range(2):
         labels = _nearest(among, labels)
-    found = np.zeros(count, np.int64)
-    found[some] = labels
+    fits = np.zeros((count, int(labels.max()) + 1), np.float32)
+    fits[some] = _kept(_fits(_others(among), labels, own=True), labels)
     others = np.setdiff1d(np.arange(count), some)
     for first in range(0, len(others), TOGETHER):
         here = others[first : first + TOGETHER]
-        found[here] = _best(odds(np.concatenate([some, here]))[len(some) :, : len(some)], labels)
-    order = np.argsort(-np.bincount(found), kind="stable")
-    return np.asarray(np.argsort(order, kind="stable")[found], dtype=np.int64)
+        fits[here] = _fits(odds(np.concatenate([some, here]))[len(some) :, : len(some)], labels)
+    sizes = np.bincount(fits.argmax(axis=1), minlength=fits.shape[1])
+    fits = fits[:, np.argsort(-sizes, kind="stable")]
+    likely = np.exp(fits - fits.max(axis=1, keepdims=True))
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def linked(among: Array, least: float, instruments: int | None) -> Indices:
@@ -86,13 +88,30 @@ def _large(among: Array, tree: NDArray[np.float64], wanted: int, least: float) -
 
 def _nearest(among: Array, labels: Indices) -> Indices:
     """Each note with those that it fits best with, itself not counted; no part is left empty."""
-    own = among.copy()
-    np.fill_diagonal(own, 0)
-    found = _best(own, labels)
+    found = _fits(_others(among), labels).argmax(axis=1)
     return found if len(np.unique(found)) == len(np.unique(labels)) else labels
 
 
-def _best(among: Array, labels: Indices) -> Indices:
-    """(notes, others) odds, (others,) labels -> (notes,): the label whose members a note fits best on average."""
-    members = [among[:, labels == each].mean(axis=1) for each in range(int(labels.max()) + 1)]
-    return np.asarray(np.argmax(members, axis=0), dtype=np.int64)
+def _kept(fits: Array, labels: Indices) -> Array:
+    """With the label of each note as what it fits best, so that no part is left empty."""
+    rows, best = np.arange(len(fits)), fits.argmax(axis=1)
+    kept = fits.copy()
+    kept[rows, labels], kept[rows, best] = fits[rows, best], fits[rows, labels]
+    return kept
+
+
+def _others(among: Array) -> Array:
+    """Without the odds of a note and itself."""
+    apart = among.copy()
+    np.fill_diagonal(apart, 0)
+    return apart
+
+
+def _fits(among: Array, labels: Indices, *, own: bool = False) -> Array:
+    """(notes, others) odds, (others,) labels -> (notes, parts): the mean odds of a note and the members of each part.
+
+    own: a note's own part has one member less, for the odds of a note and itself are 0
+    """
+    members = np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
+    count = members.sum(axis=0) - (members if own else 0)
+    return np.asarray(among @ members / np.maximum(count, 1), dtype=np.float32)

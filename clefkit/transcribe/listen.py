@@ -53,6 +53,7 @@ class Heard(NamedTuple):
     model: who heard it
     activations: (frames, outputs, pitches), float16: what the network said
     spectrum: (frames, bins), uint8, 0 to 255: the first channel of the features
+    shares: (notes, parts), how likely each note is of each part, where timbres were told apart
     """
 
     notes: Notes
@@ -60,6 +61,7 @@ class Heard(NamedTuple):
     model: Hearing
     activations: Spool | None = None
     spectrum: Spool | None = None
+    shares: Array | None = None
 
 
 def listen(
@@ -67,8 +69,7 @@ def listen(
 ) -> Heard:
     """Hear the notes of a sound.
 
-    Who looks at the sound of single notes has all here: `_shown` has the features first, `decoder.found` grows as notes
-    end.
+    Features wait on disk until notes are known, for whoever tells timbres apart.
 
     sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
     activations, spectrum: whether they are to be kept
@@ -77,64 +78,56 @@ def listen(
     said = Spool((len(model.names), features.PITCHES), np.float16) if activations else None
     seen = Spool((features.BINS,), np.uint8) if spectrum else None
     told_apart = settings.timbre is not None and settings.instruments != 1
-    whose = (
-        Collector(timbre.load(settings.timbre))
-        if settings.timbre and isinstance(model, infer.Model) and told_apart
-        else None
-    )
+    tuned = Spool((features.CHANNELS, features.BINS), np.uint8) if told_apart else None
     decoder = Decoder(settings.thresholds, model.frames_per_second, model.first_s)
     blocks = _Blocks(sound(model.rate))
-    told = 0  # notes that whoever tells timbres apart has been given, or was spared
-    for piece in _outputs(blocks, model, seen, whose):
+    for piece in _outputs(blocks, model, seen, tuned):
         if said is not None:
             said.push(piece)
-        if whose is not None:
-            whose.hear(piece[:, model.names.index("frame")] >= settings.thresholds.sustain)
         decoder.push(infer.arranged(piece, model.names))
-        if whose is not None:
-            whose.add([note for note in decoder.found[told:] if settings.admit(note)])
-            told = len(decoder.found)
     decoder.finish()
-    if seen is not None and not isinstance(model, infer.Model):  # its eyes are others
-        for _ in _kept(features.stream(sound(features.RATE)), seen):
+    if not isinstance(model, infer.Model) and (seen is not None or tuned is not None):  # its eyes are others
+        for _ in _stored(tuning.follow(_kept(features.stream(sound(features.RATE)), seen)), tuned):
             pass
-    found = [note for note in decoder.found if settings.admit(note)]
-    if whose is not None:
-        whose.add([note for note in decoder.found[told:] if settings.admit(note)])
-        part = whose.parts(settings.instruments)
-        notes = collected(found, part, whose.named(part))
-    else:
-        notes = collected(found)
-        if settings.timbre is not None and told_apart:  # its eyes are others
-            part, parts = shared_out(sound, settings.timbre, notes, settings.instruments)
-            notes = replace(notes, part=part, parts=parts)
+    notes = collected([note for note in decoder.found if settings.admit(note)])
+    shares: Array | None = None
+    if tuned is not None and settings.timbre is not None:
+        shares, parts = _shares(tuned.pieces(), settings.timbre, notes, settings.instruments)
+        notes = replace(notes, part=shares.argmax(axis=1), parts=parts)
     if settings.tagger is not None and len(notes):
         tagged = tags.listen(sound(cells.RATE), tags.load(settings.tagger))
         notes = names.named(notes, tagged, apart=told_apart)
-    return Heard(notes, blocks.samples / model.rate, model, said, seen)
+    return Heard(notes, blocks.samples / model.rate, model, said, seen, shares)
 
 
-def shared_out(
-    sound: Sound, checkpoint: Path, notes: Notes, instruments: int | None
-) -> tuple[NDArray[np.int64], tuple[Part, ...]]:
-    """Whose each of these notes of a sound is, by its timbre: the part of each, and the parts.
+def shared_out(sound: Sound, checkpoint: Path, notes: Notes, instruments: int | None) -> tuple[Array, tuple[Part, ...]]:
+    """Whose each of these notes of a sound is, by its timbre: (notes, parts), how likely; and the parts.
 
     sound: as for `listen`; notes: with pitches as they are called, whatever the sound's tuning
     checkpoint: the folder of one of timbres; instruments: how many there are; None: as many as there seem to be
     raises: what `sound` raises
     """
-    whose, order = gathered(sound, Collector(timbre.load(checkpoint)), notes)
-    part = np.zeros(len(order), np.int64)
-    part[order] = whose.parts(instruments)
-    return part, whose.named(part[order])
+    tuned = (features.stored(piece) for piece in tuning.follow(features.stream(sound(features.RATE))))
+    return _shares(tuned, checkpoint, notes, instruments)
 
 
-def gathered(sound: Sound, whose: Collector, notes: Notes) -> tuple[Collector, list[int]]:
-    """The collector when it has been given these notes of a sound, and the order in which it was."""
+def _shares(
+    tuned: Iterable[NDArray[np.uint8]], checkpoint: Path, notes: Notes, instruments: int | None
+) -> tuple[Array, tuple[Part, ...]]:
+    """As `shared_out`. tuned: (frames, channels, bins) each, features in tune"""
+    whose, order = gathered(tuned, Collector(timbre.load(checkpoint)), notes)
+    found = whose.shares(instruments)
+    shares = np.empty_like(found)
+    shares[order] = found
+    return shares, whose.named(found.argmax(axis=1))
+
+
+def gathered(tuned: Iterable[NDArray[np.uint8]], whose: Collector, notes: Notes) -> tuple[Collector, list[int]]:
+    """The collector when it has been given these notes, and the order in which it was. tuned: as for `_shares`"""
     found = _as_found(notes)
     order = sorted(range(len(found)), key=lambda index: found[index].last)
     done = 0
-    for piece in tuning.follow(features.stream(sound(features.RATE))):
+    for piece in tuned:
         seen = whose.roll.end
         whose.see(piece)
         whose.hear(_sounding(found, seen, seen + len(piece)))
@@ -179,12 +172,11 @@ class _Blocks:
             yield block
 
 
-def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None, whose: Collector | None) -> Iterator[Array]:
-    """What the model says; on the way, when it sees the features, `seen` gets them as they are, `whose` in tune."""
+def _outputs(blocks: Iterable[Array], model: Hearing, seen: Spool | None, tuned: Spool | None) -> Iterator[Array]:
+    """What the model says; on the way, when it sees the features, `seen` gets them as they are, `tuned` in tune."""
     if not isinstance(model, infer.Model):
         return model.outputs(blocks)
-    tuned = tuning.follow(_kept(features.stream(blocks), seen))
-    return infer.outputs(_shown(tuned, whose), model)
+    return infer.outputs(_stored(tuning.follow(_kept(features.stream(blocks), seen)), tuned), model)
 
 
 def _kept(pieces: Iterable[Array], seen: Spool | None) -> Iterator[Array]:
@@ -194,9 +186,8 @@ def _kept(pieces: Iterable[Array], seen: Spool | None) -> Iterator[Array]:
         yield piece
 
 
-def _shown(pieces: Iterable[Array], whose: Collector | None) -> Iterator[Array]:
-    """Whoever tells timbres apart sees a piece before its outputs are there."""
+def _stored(pieces: Iterable[Array], tuned: Spool | None) -> Iterator[Array]:
     for piece in pieces:
-        if whose is not None:
-            whose.see(piece)
+        if tuned is not None:
+            tuned.push(features.stored(piece))
         yield piece

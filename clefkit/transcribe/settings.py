@@ -45,13 +45,14 @@ def options(
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
     asset = checkpoint(model)
+    parts = _instruments(instruments)
     return {
         "checkpoint": asset,
         "thresholds": moved(thresholds(asset), threshold)._asdict(),
         "min_duration_ms": min_duration,
         "pitches": pitches(pitch_range),
-        "instruments": _instruments(instruments),
-        "timbre": registry.checkpoint("timbre"),
+        "instruments": parts,
+        "timbre": None if parts == 1 else registry.checkpoint("timbre"),
         "tagger": tagger(names),
         "bends": bends,
         "also": list(also),

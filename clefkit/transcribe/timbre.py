@@ -240,9 +240,9 @@ class Collector:
         self.sound = _Latest(np.zeros((0, features.CHANNELS, features.BINS), np.uint8))
         self.roll = _Latest(np.zeros((0, features.PITCHES), dtype=bool))
 
-    def see(self, sound: Array) -> None:
-        """sound: (frames, channels, bins), 0 to 1, the next frames"""
-        self.sound.push(features.stored(sound))
+    def see(self, sound: NDArray[np.uint8]) -> None:
+        """sound: (frames, channels, bins), the next frames, as `features.stored` keeps them"""
+        self.sound.push(sound)
 
     def hear(self, roll: NDArray[np.bool_]) -> None:
         """roll: (frames, pitches), which sound in the next frames; never further than what was seen"""
@@ -264,15 +264,13 @@ class Collector:
             self.placed += [(each.onset_s, each.offset_s, float(each.pitch)) for each in some]
             self.falls += _falls(seen).tolist()
 
-    def parts(self, instruments: int | None = None) -> Indices:
-        """(notes,): the part of each note that was added; 0 has the most notes.
+    def shares(self, instruments: int | None = None) -> Array:
+        """(notes, parts): how likely each note that was added is of each part; most notes are of part 0.
 
         instruments: how many there are, if that is known
         """
-        if not self.placed:
-            return np.zeros(0, np.int64)
-        told, placed = np.concatenate(self.tokens), np.array(self.placed, np.float32)
-        return clusters.parts(
+        told, placed = np.concatenate(self.tokens or [np.zeros((0, 1), np.float32)]), np.array(self.placed, np.float32)
+        return clusters.shares(
             lambda some: odds(self.model, told[some], placed[some]), len(placed), self.model.limits.least, instruments
         )
 

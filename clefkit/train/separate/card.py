@@ -33,6 +33,7 @@ EACH = {
     "timbre": f"stretches of {timbre.RECORDINGS} mixtures of up to {mixtures.LENGTH_S:.0f} s",
     "masks": f"a stretch of {masks.FRAMES / 43:.0f} s",
 }
+CHOSEN = {"timbre": ", on which it was chosen what counts as one timbre, too", "masks": ""}
 CARD = """\
 # {name}
 
@@ -54,7 +55,7 @@ Licence of the weights: {licence}.
 ## On mixtures that it did not learn from
 
 Unseen works on instruments that were not trained on, voices changed at half time (`python -m
-clefkit.train.separate.heldout --split validation`), on which what counts as one timbre was chosen, too.
+clefkit.train.separate.heldout --split validation`){chosen}.
 
 | measure | value |
 |---|---|
@@ -97,6 +98,7 @@ def text(made: Made, figures: dict[str, float]) -> str:
         command=_command(made),
         steps=made.step,
         each=EACH[made.plan.recipe],
+        chosen=CHOSEN[made.plan.recipe],
         rows="\n".join(f"| {name.replace('_', ' ')} | {value:.3f} |" for name, value in figures.items()),
     )
 
@@ -115,7 +117,7 @@ def _credits(plan: Plan) -> str:
 
 def _command(made: Made) -> str:
     plan = made.plan
-    words = [f"clefkit train {plan.recipe}", "--data DATA" if plan.data else "--quick"]
+    words = [f"clefkit train {plan.recipe}", *["--data DATA"] * bool(plan.data), *["--quick"] * plan.quick]
     words += ["--samples SAMPLES"] if plan.samples else []
     words += [f"--soundfont {font.stem}" for font in plan.fonts]
     return " ".join([*words, f"--work WORK --out models/{made.name} --seed {made.seed} --steps {made.step}"])

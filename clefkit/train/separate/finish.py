@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 
-from clefkit import audio, registry, score
+from clefkit import audio, features, registry, score, tuning
 from clefkit import notes as note_files
 from clefkit.nets.masks import Masks
 from clefkit.nets.timbre import TOKEN
@@ -27,7 +27,7 @@ from clefkit.notes import Notes, Part, make
 from clefkit.score import separation
 from clefkit.separate import atoms, masks, stems
 from clefkit.separate.atoms import Played
-from clefkit.separate.whose import played
+from clefkit.separate.whose import played, sure
 from clefkit.train import export
 from clefkit.train.separate.timbre import Branch
 from clefkit.transcribe import infer, listen, timbre
@@ -89,7 +89,7 @@ class Heard(NamedTuple):
             self.whose.model._replace(limits=limits), self.whose.tokens, self.whose.placed, self.whose.falls
         )
         part = np.zeros(len(self.order), np.int64)
-        part[self.order] = whose.parts(instruments)
+        part[self.order] = whose.shares(instruments).argmax(axis=1)
         names = tuple(Part(f"timbre {number + 1}") for number in range(int(part.max(initial=0)) + 1))
         return make(self.notes.onset, self.notes.offset, self.notes.pitch, self.notes.velocity, part, names)
 
@@ -110,7 +110,8 @@ def heard(branch: timbre.Model, judge: Judge, *, true: bool = False) -> Heard:
     else:
         listener = infer.load(registry.checkpoint(LISTENER).path)
         notes = listen.listen(sound, listener, listen.Settings(listener.thresholds)).notes
-    return Heard(judge, notes, *listen.gathered(sound, Collector(branch), notes))
+    tuned = (features.stored(piece) for piece in tuning.follow(features.stream(sound(features.RATE))))
+    return Heard(judge, notes, *listen.gathered(tuned, Collector(branch), notes))
 
 
 def limits(found: Sequence[Heard]) -> Limits:
@@ -185,7 +186,7 @@ def masks_figures(session: Any, judged: Sequence[Judge]) -> dict[str, float]:
         if judge.instruments > 1:
             reference = [audio.read(path).samples for path in judge.stems]
             for name, each in zip(found, (session, None), strict=True):
-                separated = _separated(judge.path, played(judge.notes), each)
+                separated = _separated(judge.path, played(sure(judge.notes)), each)
                 rate = audio.shape(judge.path).rate
                 found[name].append(separation.compare(reference, separated, rate)["si_sdr_improvement"])
     return {name: float(np.mean(values)) for name, values in found.items()}

@@ -34,7 +34,8 @@ LOW = 0.7  # of the steps see the lower half of the bins only
 ALONE = 0.15  # of the mixtures of one instrument are taken
 LAID_OVER = 0.3
 MOST_STEMS = 5
-OFF = 0.5  # of the notes are as a transcription has them
+GUESSED = 0.4  # of the examples have notes of which it isn't known whose they are
+OFF = 0.5  # of the examples have notes as a transcription has them
 GAIN_DB = 4.0
 FLOOR = 0.01  # of the mixture's energy: an error that is as good as none
 MAGNITUDES = 2.0
@@ -64,9 +65,9 @@ def draw(shards: Sequence[Shard], generator: Generator) -> Example:
     if generator.random() < OFF:
         notes = _off(notes, generator)
     onset, offset, pitch = notes[:, :3].T.astype(np.float64)
-    played = Played(onset, offset, pitch, notes[:, 4].astype(np.int64), len(stems))
+    played = Played(onset, offset, pitch, _shares(notes[:, 4].astype(np.int64), len(stems), generator))
     magnitudes = np.abs(mixture)
-    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes, len(stems))
+    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes)
     views = masks.views(model, magnitudes, float(magnitudes.max()) * 10 ** (generator.uniform(0, 12) / 20))
     bins = slice(masks.BINS // 2 if generator.random() < LOW else masks.BINS)
     seen, share = (each[..., bins].astype(np.float16) for each in views)
@@ -99,6 +100,19 @@ def _off(notes: Array, generator: Generator) -> Array:
     found[:, 0] += generator.normal(0, 0.015, len(found))
     found[:, 1] = found[:, 0] + np.maximum(length, 0.05)
     return found if len(found) else notes
+
+
+def _shares(stem: NDArray[np.int64], stems: int, generator: Generator) -> Array:
+    """Whose notes are, (notes, stems): known, or guessed, and then as often right as the guess says."""
+    shares = np.eye(stems, dtype=np.float32)[stem]
+    if stems < 2 or generator.random() >= GUESSED:
+        return shares
+    for note in np.flatnonzero(generator.random(len(stem)) < generator.uniform(0, 1)):
+        likely = generator.dirichlet(np.full(stems, 0.4))
+        whose = int(generator.choice(stems, p=likely))  # this one has to be the true one
+        likely[[whose, stem[note]]] = likely[[stem[note], whose]]
+        shares[note] = likely
+    return shares
 
 
 def losses(found: Tensor, mixture: Tensor, stems: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,9 @@ hands now and then, and in half they are brought into one register, so that neit
 is. One to five instruments; of one it is learnt that there is nothing to take apart. Everything that follows is linear,
 a room and a microphone for all, so stems still add up to the mixture; noise and drums are one more, the rest.
 
-A mixture is drawn from (seed, set, shard, number) alone. Shards are `<set>-000.npz`: stems as 16-bit samples at 22,050
-Hz and notes, with `<set>-000.npy` beside it, the features of the mixtures as `transcribe` sees them.
+A mixture is drawn from (seed, set, shard, number) alone. Shards are `<set>-000.npz`, notes and names, with the features
+of the mixtures beside it, as `transcribe` sees them, `<set>-000.npy`, and stems as 16-bit samples at 22,050 Hz,
+`<set>-000.stems.npy`; `manifest.json` says from what.
 """
 
 from __future__ import annotations
@@ -56,10 +57,15 @@ class Mixture(NamedTuple):
 
 
 def build(sources: Sources, out: Path, counts: dict[str, int], seed: int, jobs: int = 1) -> Iterator[str]:
-    """Build what is missing of a set. counts: shards of each set; yields: a line for people after each shard"""
+    """Build what is missing of a set.
+
+    counts: shards of each set; yields: a line for people after each shard
+    raises: UsageError when `out` holds a set made from something else
+    """
     out.mkdir(parents=True, exist_ok=True)
     if sources.data is not None:
         corpus.read(sources.data, out / "corpus.npz")
+    data.write_manifest(sources, out, counts, seed, LENGTH_S, PER_SHARD)
     yield from shards.build(partial(build_shard, sources, out, seed=seed), out, counts, jobs)
 
 
@@ -85,9 +91,10 @@ def write(path: Path, mixtures: Iterator[Mixture]) -> None:
         seen = features.stored(features.compute(each.stems.sum(axis=0)))
         sounds.append(features.stored(tuning.tuned(features.restored(seen))))
     np.save(path.with_suffix(".npy"), np.stack(sounds))
+    np.save(path.with_suffix(".stems.npy"), np.concatenate(stems))
     temporary = path.with_name(path.name + ".part.npz")
     np.savez(
-        temporary, stems=np.concatenate(stems), first=np.cumsum([0, *(len(each) for each in stems)]),
+        temporary, first=np.cumsum([0, *(len(each) for each in stems)]),
         notes=np.concatenate(tables), bound=np.cumsum([0, *(len(each) for each in tables)]), names=np.array(names),
     )  # fmt: skip
     temporary.replace(path.with_suffix(".npz"))
@@ -102,10 +109,11 @@ class Shard(NamedTuple):
     names: list[list[str]]
 
 
-def load(path: Path, *, with_stems: bool = True) -> Shard:
-    """A shard by its `.npz`. with_stems: else there are none, for they are large"""
+def load(path: Path) -> Shard:
+    """A shard by its `.npz`; features and stems stay on disk until they are looked at."""
+    stems = np.load(path.with_suffix(".stems.npy"), mmap_mode="r")
     with np.load(path) as file:
-        stems, notes = file["stems"] if with_stems else np.zeros((0, 0), np.int16), file["notes"]
+        notes = file["notes"]
         return Shard(
             np.load(path.with_suffix(".npy"), mmap_mode="r"),
             [stems[start:end] for start, end in pairwise(file["first"])],

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 
-SHARDS = {"train": 160}
+SHARDS = {"train": 88}
 QUICK_SHARDS = {"train": 2}
-STEPS = {"timbre": 12_000, "masks": 6_000}
+STEPS = {"timbre": 7_000, "masks": 7_000}
 QUICK_STEPS = 20
 
 

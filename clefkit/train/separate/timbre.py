@@ -165,7 +165,7 @@ _shards: list[Shard] = []
 
 
 def _prepare(folder: Path) -> None:
-    _shards.extend(mixtures.load(path, with_stems=False) for path in sorted(folder.glob("train-*.npz")))
+    _shards.extend(mixtures.load(path) for path in sorted(folder.glob("train-*.npz")))
 
 
 def _drawn(seed: int, step: int) -> list[Some]:
