@@ -26,7 +26,7 @@ def timbres(sizes: list[int], generator: Generator, spread: float = 0.15) -> tup
 
 def parts(odds: Odds, count: int, least: float, instruments: int | None = None) -> Indices:
     """The part that each note is most likely of."""
-    return clusters.shares(odds, count, least, instruments).argmax(axis=1)
+    return np.asarray(clusters.shares(odds, count, least, instruments).argmax(axis=1), dtype=np.int64)
 
 
 def odds_of(points: Array) -> Odds:

@@ -50,13 +50,13 @@ def duet(rate: int = RATE, times: int = 2) -> tuple[list[Array], Notes]:
         played = tone(height, end - begin, kind, rate)
         start = round(begin * rate)
         sounds[kind][start : start + len(played)] += played
-    onset, offset, pitch, part = map(np.array, zip(*rows, strict=True))
-    return sounds, make(onset, offset, pitch, None, part, (Part("bowed", 40), Part("struck", 11)))
+    onsets, offsets, pitches, kinds = (np.array(column) for column in zip(*rows, strict=True))
+    return sounds, make(onsets, offsets, pitches, None, kinds, (Part("bowed", 40), Part("struck", 11)))
 
 
 def taken_apart(mixture: Array, rate: int, found: Notes) -> tuple[list[Array], Array]:
     """Along its notes, without the network. mixture: (channels, samples)"""
-    got, rest = separate.apply(Audio(mixture, rate), found, model="none")
+    got, rest = separate.apply(Audio(mixture, rate), notes=found, model="none")
     return [sound for _, sound in got], rest
 
 
@@ -147,7 +147,7 @@ def test_noise_and_drums_are_in_the_rest() -> None:
         (*played.parts, *kit.parts),
     )  # fmt: skip
     mixture = (np.sum(sounds, axis=0) + noise + strikes)[None]
-    names = [name for name, _ in separate.apply(Audio(mixture, RATE), both, model="none")[0]]
+    names = [name for name, _ in separate.apply(Audio(mixture, RATE), notes=both, model="none")[0]]
     assert names == ["1-bowed", "2-struck"]
     _, rest = taken_apart(mixture, RATE, both)
     after = int(9.5 * RATE)  # nothing rings on
@@ -210,11 +210,11 @@ def test_an_atom_sounds_while_its_note_does_and_is_in_tune() -> None:
 def test_only_what_is_wanted_is_written_and_the_rest_has_the_others() -> None:
     sounds, played = duet()
     mixture = np.sum(sounds, axis=0)[None]
-    (only,), rest = separate.apply(Audio(mixture, RATE), played, model="none", keep=["Struck"])
+    (only,), rest = separate.apply(Audio(mixture, RATE), notes=played, model="none", keep=["Struck"])
     assert only[0] == "2-struck"
     assert improvement([sounds[1], sounds[0]], [only[1][0], rest[0]]) > 13
     with pytest.raises(InputError, match="no stem is called violin: there are bowed, struck"):
-        separate.apply(Audio(mixture, RATE), played, model="none", keep=["violin"])
+        separate.apply(Audio(mixture, RATE), notes=played, model="none", keep=["violin"])
 
 
 @pytest.mark.parametrize(
@@ -330,8 +330,8 @@ def test_two_instruments_are_told_apart_without_being_told() -> None:
     found, rest = separate.apply(Audio(mixture, RATE))
     assert len(found) == 2
     assert improvement(sounds, [sound for _, sound in found]) > 8
-    with_notes, _ = separate.apply(Audio(mixture, RATE), played)
-    without, _ = separate.apply(Audio(mixture, RATE), played, model="none")
+    with_notes, _ = separate.apply(Audio(mixture, RATE), notes=played)
+    without, _ = separate.apply(Audio(mixture, RATE), notes=played, model="none")
     refined, plain = (improvement(sounds, [sound for _, sound in each]) for each in (with_notes, without))
     assert refined > plain
     assert level_db(sum(sound for _, sound in found) + rest - mixture, mixture) < -100

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from clefkit.separate.result import Result
 
 
-def apply(sound: Audio, notes: Notes | None = None, **options: Any) -> tuple[list[tuple[str, Samples]], Samples]:
+def apply(
+    sound: Audio, instruments: int | None = None, notes: Notes | None = None, **options: Any
+) -> tuple[list[tuple[str, Samples]], Samples]:
     """A sound in memory, taken apart.
 
     sound: (channels, samples), float32, one or two channels
-    notes: if they are known; each part is a stem
-    options: as for `settings.options`: instruments, model, keep, mode and so on
+    instruments: how many there are; None: as many as there seem to be
+    notes: if they are known; each part is a stem, if `instruments` says nothing else
+    options: as for `settings.options`: mode, keep, model and so on
     returns: (name, (channels, samples)) of each stem, and the rest; they add up to the sound
     raises: as `settings.options`, and InputError when the sound is not one
     """
@@ -51,7 +54,8 @@ def apply(sound: Audio, notes: Notes | None = None, **options: Any) -> tuple[lis
             score = Path(folder) / "notes.jsonl"
             note_files.write_jsonl(score, notes, sound.rate, shape.frames)
             options["notes"] = str(score)
-        made = result.of(Source(path), **settings.options(**options))
+        count = "auto" if instruments is None else str(instruments)
+        made = result.of(Source(path), **settings.options(instruments=count, **options))
         whole = {name: np.concatenate(list(made.pieces(name)), axis=1) for name in [*made.names, result.REST]}
         return [(name, whole[name]) for name in made.names], whole[result.REST]
 

@@ -3,7 +3,9 @@
 Every pitch of a stem is an atom: a comb of partials, loud while its notes sound. Combs and loudnesses are fitted to the
 magnitudes of the mixture by a few multiplicative steps (non-negative matrix factorisation, Lee and Seung 1999, with the
 Kullback-Leibler divergence; notes as its constraint: Ewert and Müller 2012, "Using score-informed constraints for
-NMF-based source separation"). A few are enough, and better than many: combs then stay those of one note.
+NMF-based source separation"). A few are enough, and better than many: combs then stay those of one note. Then they are
+fitted again, beginning with combs under the envelope that all of a stem have in common: where partials of two stems
+meet, it knows more than the mixture says.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ FALL_S = 0.15
 TUNED_PARTIALS = 10
 TUNINGS = np.arange(-12, 13) / 20  # semitones
 ALONE = 0.2  # that a note may be out of tune with its stem
+ALIKE_BINS = 15.0  # over which an instrument's envelope is smooth
 TINY = 1e-9
 
 
@@ -47,11 +50,15 @@ class Played(NamedTuple):
 
 
 class Atoms(NamedTuple):
-    """combs: (bins, atoms), largest 1; active: (atoms, frames), 0 to 1; shares: (stems, atoms, frames), 0 to 1"""
+    """combs: (bins, atoms), largest 1; active: (atoms, frames), 0 to 1; shares: (stems, atoms, frames), 0 to 1
+
+    stem: (atoms,), the likeliest of each
+    """
 
     combs: Array
     active: Array
     shares: Array
+    stem: NDArray[np.int64]
 
 
 class Model(NamedTuple):
@@ -78,10 +85,10 @@ def of(played: Played, grid: Grid, first: int, magnitudes: Array) -> Atoms:
         active[atom] = np.maximum(active[atom], _active(times, played.onset[note], played.offset[note]))
         shares[:, atom, np.searchsorted(times, played.onset[note] - BEFORE_S) :] = played.shares[note][:, None]
     if not len(keys):
-        return Atoms(np.zeros((grid.bins, 0), np.float32), active, shares)
+        return Atoms(np.zeros((grid.bins, 0), np.float32), active, shares, keys[:, 0])
     pitch = keys[:, 1] / 4
     pitch = pitch + _mistuned(pitch, keys[:, 0], active @ np.sqrt(magnitudes), grid)
-    return Atoms(np.stack([_comb(grid, each) for each in pitch], axis=1), active, shares)
+    return Atoms(np.stack([_comb(grid, each) for each in pitch], axis=1), active, shares, keys[:, 0])
 
 
 def _mistuned(pitch: NDArray[np.float64], stem: NDArray[np.int64], heard: Array, grid: Grid) -> NDArray[np.float64]:
@@ -130,16 +137,39 @@ def fitted(atoms: Atoms, magnitudes: Array, steps: int = STEPS) -> Model:
     if not len(atoms.active):
         empty = np.zeros((len(atoms.shares), *magnitudes.shape), np.float32)
         return Model(empty, empty)
-    wanted = magnitudes.T
-    combs = atoms.combs + np.float32(FLOOR)
-    combs /= combs.sum(axis=0)
-    gains = atoms.active * (wanted.sum(axis=0) / np.maximum(atoms.active.sum(axis=0), 1))
+    combs, gains = _fit(atoms.combs + np.float32(FLOOR), atoms.active, magnitudes.T, steps)
+    combs, gains = _fit(_like_each_other(atoms, combs * gains.sum(axis=1)), atoms.active, magnitudes.T, steps)
+    spread = np.sqrt(atoms.combs)
+    power = np.stack([(combs @ (gains * share)).T for share in atoms.shares])
+    where = np.stack([np.minimum(spread @ (atoms.active * share), 1).T for share in atoms.shares])
+    return Model(power, where)
+
+
+def _fit(combs: Array, active: Array, wanted: Array, steps: int) -> tuple[Array, Array]:
+    """Combs, whose sums are 1, and gains. wanted: (bins, frames)"""
+    combs = combs / (combs.sum(axis=0) + TINY)
+    gains = active * (wanted.sum(axis=0) / np.maximum(active.sum(axis=0), 1))
     for _ in range(steps):
         ratio = wanted / (combs @ gains + TINY)
         better = combs * (ratio @ gains.T)
         gains = gains * (combs.T @ ratio)
         combs = better / (better.sum(axis=0) + TINY)
-    spread = np.sqrt(atoms.combs)
-    power = np.stack([(combs @ (gains * share)).T for share in atoms.shares])
-    where = np.stack([np.minimum(spread @ (atoms.active * share), 1).T for share in atoms.shares])
-    return Model(power, where)
+    return np.asarray(combs, np.float32), np.asarray(gains, np.float32)
+
+
+def _like_each_other(atoms: Atoms, heard: Array) -> Array:
+    """Combs with the envelope over frequency that all atoms of a stem have together, as one instrument has.
+
+    heard: (bins, atoms), what was found of each, in all
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    combs = np.empty_like(atoms.combs)
+    for stem in np.unique(atoms.stem):
+        mine = atoms.stem == stem
+        plain = atoms.combs[:, mine] / atoms.combs[:, mine].sum(axis=0)
+        together = gaussian_filter1d(heard[:, mine].sum(axis=1), ALIKE_BINS)
+        usual = gaussian_filter1d(plain @ heard[:, mine].sum(axis=0), ALIKE_BINS)
+        envelope = (together / (usual + 1e-3 * usual.max() + TINY))[:, None]
+        combs[:, mine] = atoms.combs[:, mine] * envelope + FLOOR * np.minimum(1, envelope)
+    return combs

@@ -8,11 +8,15 @@ stems one at a time, so there may be any number. Above, and without a network, t
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit import graph, registry
+from clefkit.errors import InputError, MissingError
 from clefkit.separate.atoms import TINY, Model
 
 Array = NDArray[np.float32]
@@ -22,6 +26,27 @@ CHANNELS = 6
 RANGE_DB = 80.0
 LEAST = 1e-3  # a share that is as good as none
 EXPLAINED = 0.7  # of what is there, above which atoms are believed
+
+
+@lru_cache(maxsize=2)
+def load(path: Path) -> Any:
+    """The network of a checkpoint, an onnxruntime.InferenceSession; nothing in it is run as code.
+
+    path: a folder with `config.toml` and `model.onnx`
+    raises: MissingError when it holds no network for masks; InputError when that gives no masks
+    """
+    net = registry.config(path).get("net")
+    if net != "masks":
+        raise MissingError(f"checkpoint {path.name} is of kind {net!r}, not 'masks'")
+    session = graph.session((path / "model.onnx").read_bytes(), path.name)
+    seen = Views(np.zeros((2, CHANNELS, 5, BINS), np.float32), np.full((2, 5, BINS), -1, np.float32))
+    try:
+        (found,) = session.run(None, seen._asdict())
+    except Exception as error:  # the errors of ONNX Runtime have no other base
+        raise InputError(f"the model.onnx of {path.name} doesn't take what is seen of a mixture") from error
+    if found.shape != seen.share.shape or not np.isfinite(found).all():
+        raise InputError(f"the model.onnx of {path.name} gives no masks")
+    return session
 
 
 class Views(NamedTuple):

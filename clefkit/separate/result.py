@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clefkit import audio, graph, labels, wavefile
+from clefkit import audio, labels, wavefile
 from clefkit.audio import Samples, Shape
 from clefkit.errors import InputError
 from clefkit.notes import Notes, alone
@@ -169,9 +169,9 @@ def _stems(found: Notes) -> list[Stem]:
 
 def _by_timbre(found: whose.Parted, network: Asset | None) -> Any:
     def how(path: Path, shape: Shape) -> dict[str, Spool]:
-        from clefkit.separate import stems
+        from clefkit.separate import masks, stems
 
-        session = None if network is None else graph.session((network.path / "model.onnx").read_bytes(), network.name)
+        session = None if network is None else masks.load(network.path)
         sounds = stems.split(blocks(path, shape), shape, whose.played(found), session)
         return {labels.label(number + 1, found.notes.parts[number]): sound for number, sound in enumerate(sounds)}
 

@@ -30,12 +30,12 @@ Array = NDArray[np.float32]
 
 FRAMES = 260  # at once: 6 s
 RATE = 3e-3
-LOW = 0.7  # of the steps see the lower half of the bins only
+LOW = 0.8  # of the steps see the lower half of the bins only
 ALONE = 0.15  # of the mixtures of one instrument are taken
 LAID_OVER = 0.3
 MOST_STEMS = 5
-GUESSED = 0.4  # of the examples have notes of which it isn't known whose they are
-OFF = 0.5  # of the examples have notes as a transcription has them
+GUESSED = 0.3  # of the examples have notes of which it isn't known whose they are
+OFF = 0.4  # of the examples have notes as a transcription has them
 GAIN_DB = 4.0
 FLOOR = 0.01  # of the mixture's energy: an error that is as good as none
 MAGNITUDES = 2.0
