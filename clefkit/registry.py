@@ -35,7 +35,7 @@ SYSTEM_SOUNDFONTS = (
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SETTLED_NS = 2 * 10**9  # no file system's clock is coarser
 MOST_BANK, MOST_PROGRAM = 16_383, 127
-MOST_MODEL_BYTES = 256 * 2**20
+MOST_MODEL_BYTES = 512 * 2**20
 # The file in a package, and how to install it: here without the TensorFlow that it asks for.
 PACKAGED = {
     "basic-pitch": ("saved_models/icassp_2022/nmp.onnx", "pip install --no-deps basic-pitch==0.4.0"),

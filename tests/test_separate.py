@@ -155,7 +155,7 @@ def test_noise_and_drums_are_in_the_rest() -> None:
 
 
 def test_seams_are_not_heard() -> None:
-    """Chunks are twelve seconds: at their borders stems change no more than elsewhere."""
+    """At the borders of chunks stems change no more than elsewhere."""
     sounds, played = duet(times=8)
     found, _ = taken_apart(np.sum(sounds, axis=0)[None], RATE, played)
     wrong = np.abs(np.diff(found[0][0] - sounds[0]))

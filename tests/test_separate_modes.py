@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Shell
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -391,3 +393,18 @@ def test_the_hash_is_checked_and_the_input_may_have_another_name(tmp_path: Path)
     digest = hashlib.sha256(made).hexdigest()
     network = classes.load(checkpoint(tmp_path / "named", made, f'{AUDIO}sha256 = "{digest}"\n'))
     assert (network.takes, network.gives, network.names) == ("mix", "stems", ("low", "high"))
+
+
+def test_the_program_takes_classes_apart_with_a_network_of_ones_own(tmp_path: Path, shell: Shell) -> None:
+    """One of the two is wanted, so the other is in the rest."""
+    sound = 0.1 * noise(1, 3 * RATE)
+    audio.write_pieces(tmp_path / "x.wav", [sound], audio.Shape(1, sound.shape[1], RATE), bits=32)
+    checkpoint(tmp_path / "net", waves())
+    done = shell("clefkit separate --mode classes --model ./net/ --stems high x.wav")
+    assert done.stdout.splitlines() == ["x.2-high.wav"], done.stderr
+    high, rest = (audio.read(tmp_path / name).samples for name in ("x.2-high.wav", "x.rest.wav"))
+    assert decibels(high + rest - sound, sound) < -100
+    assert decibels(high - stems(sound, RATE, classes.load(tmp_path / "net"))["high"], sound) < -100
+    record = json.loads((tmp_path / "x.2-high.wav.json").read_text(encoding="utf-8"))
+    assert record["stem"] == {"name": "high", "number": 2}
+    assert record["masks"]["name"] == "net"

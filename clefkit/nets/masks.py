@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from clefkit.separate import masks
 
 BESIDE = 4  # bins that are looked at as one place, each with its own numbers
-WIDTHS = (48, 64, 96)
+WIDTHS = (32, 48, 64)
 STEP = (2, 2)  # frames and places that become one on each way down
 MULTIPLE = 4  # of frames
 

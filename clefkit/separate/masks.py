@@ -23,6 +23,8 @@ Array = NDArray[np.float32]
 
 BINS = 1024  # that the network sees
 CHANNELS = 6
+WINDOW = 160  # frames that it sees at once, and REACH on both sides, on which its output depends
+REACH = 24
 RANGE_DB = 80.0
 LEAST = 1e-3  # a share that is as good as none
 EXPLAINED = 0.7  # of what is there, above which atoms are believed
@@ -57,8 +59,8 @@ class Views(NamedTuple):
 
 
 def views(model: Model, magnitudes: Array, loudest: float) -> Views:
-    """What the network sees. magnitudes: (frames, bins), at least BINS; loudest: of the recording"""
-    power, combs, heard = model.power[..., :BINS], model.combs[..., :BINS], magnitudes[:, :BINS]
+    """What the network sees. magnitudes: (frames, bins); loudest: of the recording"""
+    power, combs, heard = _seen(model.power), _seen(model.combs), _seen(magnitudes)
     whole = power.sum(axis=0)
     others = np.minimum(combs.sum(axis=0) - combs, 1)
     level = np.clip(1 + 20 / RANGE_DB * np.log10(heard / (loudest + TINY) + TINY), 0, 1.2)
@@ -83,10 +85,20 @@ def shares(model: Model, magnitudes: Array) -> Array:
 
 
 def refined(session: Any, model: Model, magnitudes: Array, loudest: float) -> Array:
-    """Masks, (stems, frames, bins), 0 to 1. session: an onnxruntime.InferenceSession of the network"""
+    """Masks, (stems, frames, bins), 0 to 1. session: see `load`"""
     masks = shares(model, magnitudes)
-    if len(masks) and magnitudes.shape[1] >= BINS:
-        seen = views(model, magnitudes, loudest)
-        (found,) = session.run(None, seen._asdict())
-        masks[..., :BINS] = found
+    bins = min(BINS, magnitudes.shape[1])
+    if not len(masks):
+        return masks
+    for first in range(0, len(magnitudes), WINDOW):
+        begin, end = max(0, first - REACH), first + WINDOW + REACH
+        here = Model(model.power[:, begin:end], model.combs[:, begin:end])
+        (found,) = session.run(None, views(here, magnitudes[begin:end], loudest)._asdict())
+        masks[:, first : first + WINDOW, :bins] = found[:, first - begin :, :bins][:, :WINDOW]
     return masks
+
+
+def _seen(each: Array) -> Array:
+    """The bins that the network sees; of slower recordings those above are silent."""
+    missing = max(0, BINS - each.shape[-1])
+    return np.pad(each[..., :BINS], [(0, 0)] * (each.ndim - 1) + [(0, missing)])

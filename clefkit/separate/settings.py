@@ -25,7 +25,6 @@ def options(
     keep: Sequence[str] = (),
     threshold: float = 0.5,
     model: str | None = None,
-    listener: str = "notes",
     names: str = "auto",
 ) -> dict[str, Any]:
     """The options of `separate.products`.
@@ -36,7 +35,7 @@ def options(
     keep: names of stems that are wanted, "violin"; all others are in the rest then
     threshold: 0 to 1, of the notes: less finds more of them
     model: a checkpoint by name, or the path of a folder with one: that refines masks ("masks"; "none": without), or of
-        classes; listener: that hears notes; names: of `tag`, that names stems, or "none"
+        classes; names: of `tag`, that names stems, or "none"
     raises: UsageError when something makes no sense; InputError or MissingError when there is no such checkpoint
     """
     if mode not in MODES:
@@ -50,7 +49,7 @@ def options(
         if mode != "classes" and model is not None:
             raise UsageError(f"--mode {mode} has no --model")
         return known | ({"network": registry.checkpoint(model)} if model is not None else {})
-    heard = transcription.options(listener, threshold=threshold, instruments=instruments, names=names)
+    heard = transcription.options(threshold=threshold, instruments=instruments, names=names)
     by_track = notes is not None and instruments == "auto"
     return known | {
         "checkpoint": heard["checkpoint"],

@@ -1,7 +1,7 @@
 """A mixture taken apart along its notes, chunk by chunk, in bounded memory.
 
-Twelve seconds are looked at at once, the next twelve begin one and a half seconds before their end, and there the masks
-of the two are faded into each other, so no seam is heard. Whose a note is was settled before, for the whole piece.
+Seven seconds are looked at at once, at the end up to fourteen. The next seven begin a second before their end, and
+there both are faded into each other, so no seam is heard. Whose a note is was settled before, for the whole piece.
 
 Both channels of a stereo file get the same masks, from their energies together, and then filters of their own
 (`spatial`).
@@ -23,8 +23,8 @@ from clefkit.spool import Spool
 
 Array = NDArray[np.float32]
 
-CHUNK_FRAMES = 512  # 11.9 s
-FADE_FRAMES = 64
+CHUNK_FRAMES = 320  # 7.4 s
+FADE_FRAMES = 48
 STEP_FRAMES = CHUNK_FRAMES - FADE_FRAMES
 FORGETS = 0.25  # of the loudest moment, from chunk to chunk
 

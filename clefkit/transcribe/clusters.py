@@ -21,8 +21,8 @@ Indices = NDArray[np.int64]
 Odds = Callable[[Indices], Array]
 
 MOST = 6  # instruments
-REMEMBERED = 480  # notes that are put together
-TOGETHER = 480  # of the others that are looked at at once
+REMEMBERED = 400  # notes that are put together
+TOGETHER = 200  # of the others that are looked at at once
 
 
 def shares(odds: Odds, count: int, least: float, instruments: int | None = None) -> Array:

@@ -34,7 +34,7 @@ from clefkit.transcribe import infer, listen, timbre
 from clefkit.transcribe.timbre import Collector, Limits
 
 BIASES = tuple(np.arange(-8, 9) / 8)
-LEASTS = (0.03, 0.06, 0.1)
+LEASTS = (0.04, 0.06, 0.08, 0.1)
 LISTENER = "notes"
 Array = NDArray[np.float32]
 

@@ -29,7 +29,7 @@ from clefkit.train.separate.mixtures import Shard
 Array = NDArray[np.float32]
 
 FRAMES = 260  # at once: 6 s
-RATE = 3e-3
+RATE = 1.5e-3
 LOW = 0.8  # of the steps see the lower half of the bins only
 ALONE = 0.15  # of the mixtures of one instrument are taken
 LAID_OVER = 0.3

@@ -18,7 +18,7 @@ from clefkit.errors import UsageError
 
 SHARDS = {"train": 88}
 QUICK_SHARDS = {"train": 2}
-STEPS = {"timbre": 7_000, "masks": 4_200}
+STEPS = {"timbre": 7_000, "masks": 6_000}
 QUICK_STEPS = 20
 
 
