@@ -159,6 +159,30 @@ def recording(name: str) -> Asset:
     return Asset("recording", path.name, path, record.sha256(path))
 
 
+def promised(folder: Path, net: str, hashes: dict[str, str] | None = None) -> tuple[dict[str, Any], list[bytes]]:
+    """The config of a checkpoint, and its networks, which are those that it names, if it does.
+
+    net: of which kind it has to be; hashes: files with the key of each one's hash; None: model.onnx with sha256
+    raises: MissingError when files are not there, or are others, or of another kind
+    """
+    keys = hashes or {"model.onnx": "sha256"}
+    try:
+        known = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+        networks = [(folder / name).read_bytes() for name in keys]
+    except OSError as error:
+        needed = " and ".join(["config.toml", *keys])
+        raise MissingError(f"no checkpoint {folder.name}: it needs {needed}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MissingError(f"the config.toml of checkpoint {folder.name} is damaged: {error}") from error
+    if known.get("net") != net:
+        raise MissingError(f"checkpoint {folder.name} is of kind {known.get('net')!r}, not {net!r}")
+    for (name, key), network in zip(keys.items(), networks, strict=True):
+        digest = hashlib.sha256(network).hexdigest()
+        if known.get(key, digest) != digest:
+            raise MissingError(f"the {name} of checkpoint {folder.name} is not the one its config.toml names")
+    return known, networks
+
+
 def config(folder: Path) -> dict[str, Any]:
     """What a checkpoint says of itself."""
     return _toml(folder / "config.toml")

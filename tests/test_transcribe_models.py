@@ -126,7 +126,7 @@ def broken(folder: Path) -> Iterator[tuple[str, str]]:
     write(folder / "huge", good)
     with (folder / "huge" / "model.onnx").open("r+b") as file:
         file.truncate(registry.MOST_MODEL_BYTES + 1)
-    yield "huge", "larger than 256 MiB"
+    yield "huge", "larger than 512 MiB"
     (folder / "nothing").mkdir()
     yield "nothing", r"no config\.toml"
 

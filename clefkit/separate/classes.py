@@ -55,9 +55,7 @@ and an Open-Unmix as one graph of its four, each with a copy, which it changes:
 
 from __future__ import annotations
 
-import hashlib
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
@@ -69,9 +67,9 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from clefkit import audio, graph
+from clefkit import audio, graph, registry
 from clefkit.audio import Samples
-from clefkit.errors import InputError, MissingError
+from clefkit.errors import InputError
 from clefkit.spool import Spool
 
 Array = NDArray[np.float32]
@@ -126,17 +124,7 @@ def load(folder: Path) -> Network:
     raises: MissingError when there is no such checkpoint, or its network isn't the one its config names;
         InputError when the config promises what can't be, or the network doesn't do what it promises
     """
-    try:
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        network = (folder / "model.onnx").read_bytes()
-    except OSError as error:
-        raise MissingError(f"no checkpoint {folder.name}: it needs config.toml and model.onnx") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MissingError(f"the config.toml of checkpoint {folder.name} is damaged: {error}") from error
-    if config.get("net") != "stems":
-        raise MissingError(f"checkpoint {folder.name} is of kind {config.get('net')!r}, not 'stems'")
-    if config.get("sha256", digest := hashlib.sha256(network).hexdigest()) != digest:
-        raise MissingError(f"the model.onnx of checkpoint {folder.name} is not the one its config.toml names")
+    config, (network,) = registry.promised(folder, "stems")
     return _network(config, network, folder.name)
 
 

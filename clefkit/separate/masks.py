@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clefkit import graph, registry
-from clefkit.errors import InputError, MissingError
+from clefkit.errors import InputError
 from clefkit.separate.atoms import TINY, Model
 
 Array = NDArray[np.float32]
@@ -37,10 +37,8 @@ def load(path: Path) -> Any:
     path: a folder with `config.toml` and `model.onnx`
     raises: MissingError when it holds no network for masks; InputError when that gives no masks
     """
-    net = registry.config(path).get("net")
-    if net != "masks":
-        raise MissingError(f"checkpoint {path.name} is of kind {net!r}, not 'masks'")
-    session = graph.session((path / "model.onnx").read_bytes(), path.name)
+    _, (network,) = registry.promised(path, "masks")
+    session = graph.session(network, path.name)
     seen = Views(np.zeros((2, CHANNELS, 5, BINS), np.float32), np.full((2, 5, BINS), -1, np.float32))
     try:
         (found,) = session.run(None, seen._asdict())

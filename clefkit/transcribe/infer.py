@@ -7,8 +7,6 @@ result doesn't depend on how the sound arrived. One thread: the same numbers eve
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features, graph, tuning
-from clefkit.errors import InputError, MissingError
+from clefkit import features, graph, registry, tuning
+from clefkit.errors import InputError
 from clefkit.transcribe import samples, thresholds
 from clefkit.transcribe.peaks import DECODED
 from clefkit.transcribe.thresholds import Thresholds
@@ -84,17 +82,7 @@ def load(path: Path) -> Hearing:
         from clefkit.transcribe import basic_pitch
 
         return basic_pitch.load()
-    try:
-        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-        network = (path / "model.onnx").read_bytes()
-    except OSError as error:
-        raise MissingError(f"no checkpoint {path.name}: it needs config.toml and model.onnx") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MissingError(f"the config.toml of checkpoint {path.name} is damaged: {error}") from error
-    if config.get("net") != "notes":
-        raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'notes'")
-    if config.get("sha256") not in (None, hashlib.sha256(network).hexdigest()):
-        raise MissingError(f"the model.onnx of checkpoint {path.name} is not the one its config.toml names")
+    config, (network,) = registry.promised(path, "notes")
     return _model(config, network, path.name)
 
 

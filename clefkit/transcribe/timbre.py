@@ -9,8 +9,6 @@ together by them.
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import features, graph
-from clefkit.errors import InputError, MissingError
+from clefkit import features, graph, registry
+from clefkit.errors import InputError
 from clefkit.notes import Part
 from clefkit.transcribe import clusters
 from clefkit.transcribe.decode import Found
@@ -29,7 +27,7 @@ from clefkit.transcribe.decode import Found
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-GRAPHS = ("model.onnx", "context.onnx")
+GRAPHS = {"model.onnx": "sha256", "context.onnx": "context_sha256"}
 FRAMES = 24  # of a note that are looked at, from one before its onset
 PARTIALS = np.rint(12 * features.BINS_PER_SEMITONE * np.log2(np.arange(1, 21))).astype(np.int64)
 BETWEEN = np.rint(12 * features.BINS_PER_SEMITONE * np.log2(np.arange(1, 10) + 0.5)).astype(np.int64)
@@ -85,18 +83,7 @@ def load(path: Path) -> Model:
     raises: MissingError when there is none, or its networks aren't those that its config names; InputError when they
         can't be run, or don't do what they should
     """
-    try:
-        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-        networks = [(path / name).read_bytes() for name in GRAPHS]
-    except OSError as error:
-        raise MissingError(f"no checkpoint {path.name}: it needs config.toml, {' and '.join(GRAPHS)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MissingError(f"the config.toml of checkpoint {path.name} is damaged: {error}") from error
-    if config.get("net") != "timbre":
-        raise MissingError(f"checkpoint {path.name} is of kind {config.get('net')!r}, not 'timbre'")
-    for name, key, network in zip(GRAPHS, ("sha256", "context_sha256"), networks, strict=True):
-        if config.get(key) != hashlib.sha256(network).hexdigest():
-            raise MissingError(f"the {name} of checkpoint {path.name} is not the one its config.toml names")
+    config, networks = registry.promised(path, "timbre", GRAPHS)
     try:
         limits = Limits(**{key: float(value) for key, value in config["limits"].items()})
     except (TypeError, ValueError, KeyError, AttributeError) as error:
