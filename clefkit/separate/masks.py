@@ -3,7 +3,9 @@
 The fitted atoms (`atoms`) give every stem a share of every bin. They know no decay of single partials, no breath, no
 bow, and where partials of two stems meet they guess. The network sees the mixture, a stem's atoms and those of all
 others, below 11 kHz; it says by how much the stem's share is more or less than that, and how much is nobody's. It sees
-stems one at a time, so there may be any number. Above, and without a network, the share of the atoms is all there is.
+stems one at a time, so there may be any number. Half of the way to what it says is gone: on mixtures unlike those that
+it learnt from this is better than all of it, by .2 dB SI-SDR where notes are known and .4 where they are heard (the
+validation half of `train.separate.heldout`). Above 11 kHz, and without a network, there are the shares of atoms alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ CHANNELS = 6
 WINDOW = 160  # frames that it sees at once, and REACH on both sides, on which its output depends
 REACH = 24
 RANGE_DB = 80.0
+BELIEVED = 0.5  # of what the network changes
 LEAST = 1e-3  # a share that is as good as none
 EXPLAINED = 0.7  # of what is there, above which atoms are believed
 
@@ -90,9 +93,10 @@ def refined(session: Any, model: Model, magnitudes: Array, loudest: float) -> Ar
         return masks
     for first in range(0, len(magnitudes), WINDOW):
         begin, end = max(0, first - REACH), first + WINDOW + REACH
-        here = Model(model.power[:, begin:end], model.combs[:, begin:end])
-        (found,) = session.run(None, views(here, magnitudes[begin:end], loudest)._asdict())
-        masks[:, first : first + WINDOW, :bins] = found[:, first - begin :, :bins][:, :WINDOW]
+        seen = Model(model.power[:, begin:end], model.combs[:, begin:end])
+        (found,) = session.run(None, views(seen, magnitudes[begin:end], loudest)._asdict())
+        here = masks[:, first : first + WINDOW, :bins]
+        here += BELIEVED * (found[:, first - begin :, :bins][:, :WINDOW] - here)
     return masks
 
 
