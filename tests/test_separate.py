@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def improvement(reference: list[Array], found: list[Array], rate: int = RATE) ->
     return float(separation.compare(reference, found, rate)["si_sdr_improvement"])
 
 
-def level_db(sound: Array, than: Array) -> float:
+def level_db(sound: NDArray[Any], than: NDArray[Any]) -> float:
     return float(
         10 * np.log10(np.mean(np.square(sound, dtype=np.float64)) / np.mean(np.square(than, dtype=np.float64)))
     )

@@ -523,7 +523,7 @@ def no_graph(path: Path) -> None:
     [
         (longer("model.onnx"), MissingError, "the model.onnx of checkpoint timbre-0 is not the one"),
         (longer("context.onnx"), MissingError, "the context.onnx of checkpoint timbre-0 is not the one"),
-        (lost("context.onnx"), MissingError, r"no checkpoint timbre-0: it needs config\.toml and model\.onnx and context"),
+        (lost("context.onnx"), MissingError, r"no checkpoint timbre-0: it needs config\.toml and model\.onnx and con"),
         (lost("config.toml"), MissingError, "no checkpoint timbre-0"),
         (replaced('net = "timbre"', 'net = "notes"'), MissingError, "of kind 'notes', not 'timbre'"),
         (replaced("[limits]", "[limits"), MissingError, "config.toml of checkpoint timbre-0 is damaged"),

@@ -64,7 +64,7 @@ class Grid:
 
     def seconds(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
         """When they are, in the sound."""
-        return np.asarray((frames - 1) * (self.hop / self.rate))
+        return np.asarray((frames - 1) * (self.hop / self.rate), dtype=np.float64)
 
     def spectra(self, samples: Samples) -> Spectra:
         """(channels, samples) -> (channels, frames, bins): of a whole sound."""

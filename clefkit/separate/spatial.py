@@ -90,9 +90,12 @@ def _covariance(part: Spectra, band: int, diffuse: float = DIFFUSE) -> Covarianc
 def _wiener(spectra: Spectra, power: Array, covariances: list[Covariance]) -> list[Spectra]:
     """The mixture filtered for each stem, (channels, frames, bins). power: (stems, frames, bins)"""
     pairs = list(zip(power, covariances, strict=True))
-    left = sum((each * its.left for each, its in pairs), np.full_like(power[0], TINY))
-    right = sum((each * its.right for each, its in pairs), np.full_like(power[0], TINY))
-    both = sum((each * its.both for each, its in pairs), np.zeros_like(spectra[0]))
+    left, right = np.full_like(power[0], TINY), np.full_like(power[0], TINY)
+    both = np.zeros_like(spectra[0])
+    for each, its in pairs:
+        left += each * its.left
+        right += each * its.right
+        both += each * its.both
     size = np.maximum(left * right - np.square(np.abs(both)), TINY**2)
     one = (right * spectra[0] - both * spectra[1]) / size
     other = (left * spectra[1] - both.conj() * spectra[0]) / size
