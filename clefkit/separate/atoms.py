@@ -132,24 +132,24 @@ def _comb(grid: Grid, pitch: float) -> Array:
     return comb / max(float(comb.max()), TINY)
 
 
-def fitted(atoms: Atoms, magnitudes: Array, steps: int = STEPS) -> Model:
+def fitted(atoms: Atoms, magnitudes: Array) -> Model:
     """Fit the atoms to a mixture. magnitudes: (frames, bins)"""
     if not len(atoms.active):
         empty = np.zeros((len(atoms.shares), *magnitudes.shape), np.float32)
         return Model(empty, empty)
-    combs, gains = _fit(atoms.combs + np.float32(FLOOR), atoms.active, magnitudes.T, steps)
-    combs, gains = _fit(_like_each_other(atoms, combs * gains.sum(axis=1)), atoms.active, magnitudes.T, steps)
+    combs, gains = _fit(atoms.combs + np.float32(FLOOR), atoms.active, magnitudes.T)
+    combs, gains = _fit(_like_each_other(atoms, combs * gains.sum(axis=1)), atoms.active, magnitudes.T)
     spread = np.sqrt(atoms.combs)
     power = np.stack([(combs @ (gains * share)).T for share in atoms.shares])
     where = np.stack([np.minimum(spread @ (atoms.active * share), 1).T for share in atoms.shares])
     return Model(power, where)
 
 
-def _fit(combs: Array, active: Array, wanted: Array, steps: int) -> tuple[Array, Array]:
+def _fit(combs: Array, active: Array, wanted: Array) -> tuple[Array, Array]:
     """Combs, whose sums are 1, and gains. wanted: (bins, frames)"""
     combs = combs / (combs.sum(axis=0) + TINY)
     gains = active * (wanted.sum(axis=0) / np.maximum(active.sum(axis=0), 1))
-    for _ in range(steps):
+    for _ in range(STEPS):
         ratio = wanted / (combs @ gains + TINY)
         better = combs * (ratio @ gains.T)
         gains = gains * (combs.T @ ratio)

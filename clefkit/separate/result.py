@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from clefkit.record import Source
 from clefkit.registry import Asset
 from clefkit.separate import whose
 from clefkit.spool import Spool
+
+How = Callable[[Path, Shape], dict[str, Spool]]
 
 BLOCK = 1 << 16
 REST = ""
@@ -37,13 +39,13 @@ class Stem(NamedTuple):
 class Result:
     """stems: those that were wanted; facts: for the records of all of them; how: takes the file apart
 
-    how(path, shape) gives the sound of every stem by name, wanted or not, and perhaps of the rest
+    how(path, shape) gives the sound of every stem by name, wanted or not
     """
 
     path: Path
     stems: list[Stem]
     facts: dict[str, Any]
-    how: Any
+    how: How
 
     @property
     def names(self) -> list[str]:
@@ -111,25 +113,13 @@ def of(
     if mode == "harmonic-percussive":
         from clefkit.separate import percussive
 
-        stems = _numbered(percussive.NAMES)
-
-        def both(path: Path, shape: Shape) -> dict[str, Spool]:
-            found = percussive.split(lambda: blocks(path, shape), shape)
-            return dict(zip((stem.name for stem in stems), found.values(), strict=True))
-
-        return _kept(source, stems, keep, facts, both)
+        return _by_class(source, percussive.NAMES, keep, facts, percussive.split)
     if mode == "classes":
         from clefkit.separate import classes
 
         assert network is not None
         loaded = classes.load(network.path)
-        stems = _numbered(loaded.names)
-
-        def each(path: Path, shape: Shape) -> dict[str, Spool]:
-            found = classes.split(lambda: blocks(path, shape), shape, loaded)
-            return dict(zip((stem.name for stem in stems), found.values(), strict=True))
-
-        return _kept(source, stems, keep, facts, each)
+        return _by_class(source, loaded.names, keep, facts, functools.partial(classes.split, network=loaded))
     assert checkpoint is not None
     assert thresholds is not None
     folders = [asset.path if asset else None for asset in (timbre, tagger)]
@@ -148,12 +138,20 @@ def _notes(source: Source, notes: Asset | str | None, wanted: whose.Settings) ->
     return whose.given(source.path, score, wanted)
 
 
-def _numbered(names: Sequence[str]) -> list[Stem]:
-    """Stems of classes, which are always the same."""
-    return [
+def _by_class(
+    source: Source, names: Sequence[str], keep: list[str], facts: dict[str, Any], split: Callable[..., dict[str, Spool]]
+) -> Result:
+    """Stems that are always the same. split: given blocks and shape, the sound of each of `names`"""
+    stems = [
         Stem(f"{number}-{labels.plain(name)}", labels.plain(name), {"stem": {"name": name, "number": number}})
         for number, name in enumerate(names, start=1)
     ]
+
+    def how(path: Path, shape: Shape) -> dict[str, Spool]:
+        found = split(lambda: blocks(path, shape), shape)
+        return {stem.name: found[name] for stem, name in zip(stems, names, strict=True)}
+
+    return _kept(source, stems, keep, facts, how)
 
 
 def _stems(found: Notes) -> list[Stem]:
@@ -167,7 +165,7 @@ def _stems(found: Notes) -> list[Stem]:
     return stems
 
 
-def _by_timbre(found: whose.Parted, network: Asset | None) -> Any:
+def _by_timbre(found: whose.Parted, network: Asset | None) -> How:
     def how(path: Path, shape: Shape) -> dict[str, Spool]:
         from clefkit.separate import masks, stems
 
@@ -178,7 +176,7 @@ def _by_timbre(found: whose.Parted, network: Asset | None) -> Any:
     return how
 
 
-def _kept(source: Source, stems: list[Stem], keep: list[str], facts: dict[str, Any], how: Any) -> Result:
+def _kept(source: Source, stems: list[Stem], keep: list[str], facts: dict[str, Any], how: How) -> Result:
     """With the stems alone whose names are to be kept, if there are any."""
     wanted = [stem for stem in stems if not keep or {stem.kind, stem.name} & set(keep)]
     if keep and not wanted:

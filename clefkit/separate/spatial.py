@@ -41,9 +41,8 @@ def filtered(spectra: Spectra, masks: Array) -> Spectra:
 
     spectra: (channels, frames, bins), of the mixture; masks: (stems, frames, bins), 0 to 1
     """
-    simple = masks[:, None] * spectra
     if len(spectra) != 2 or not len(masks):
-        return np.asarray(simple, dtype=np.complex64)
+        return np.asarray(masks[:, None] * spectra, dtype=np.complex64)
     rest = np.maximum(1 - masks.sum(axis=0), 0)
     shares = np.concatenate([masks, rest[None]])
     power = shares * np.square(np.abs(spectra)).mean(axis=0)
@@ -60,12 +59,11 @@ def _panned(parts: list[Spectra]) -> bool:
     """Whether stems come from one direction each: how much of their energy the first principal component has."""
     along, whole = 0.0, 0.0
     for part in parts:
-        energy = float(np.square(np.abs(part)).sum())
         left, right, both = _covariance(part, WIDE_BAND, diffuse=0)
         weight = np.square(np.abs(part)).sum(axis=(0, 1))
         first = 1 + np.sqrt(np.square(left - right) / 4 + np.square(np.abs(both)))
         along += float((first / 2 * weight).sum())
-        whole += energy
+        whole += float(weight.sum())
     return along > PANNED * whole > 0
 
 

@@ -22,6 +22,9 @@ from clefkit.tag import infer as tags
 from clefkit.transcribe import infer, listen, names
 from clefkit.transcribe.thresholds import told
 
+PAUSE_S = 1.0  # shorter ones are none
+MOST_SPANS = 500
+
 
 class Settings(NamedTuple):
     """How notes are heard and shared out.
@@ -126,10 +129,6 @@ def facts(found: Notes, stem: int) -> dict[str, Any]:
             "activity": spans,
         }
     }
-
-
-PAUSE_S = 1.0  # shorter ones are none
-MOST_SPANS = 500
 
 
 def merged(found: Notes) -> list[list[float]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -126,36 +127,35 @@ def gathered(tuned: Iterable[NDArray[np.uint8]], whose: Collector, notes: Notes)
     """The collector when it has been given these notes, and the order in which it was. tuned: as for `_shares`"""
     found = _as_found(notes)
     order = sorted(range(len(found)), key=lambda index: found[index].last)
-    done = 0
+    spans = np.array([(each.first, each.last, each.pitch) for each in found], dtype=np.int64).reshape(-1, 3)
+    waiting = deque(order)
     for piece in tuned:
         seen = whose.roll.end
         whose.see(piece)
-        whose.hear(_sounding(found, seen, seen + len(piece)))
-        ended = [found[index] for index in order[done:] if found[index].last + FRAMES < seen + len(piece)]
+        whose.hear(_sounding(spans, seen, seen + len(piece)))
+        ended = []
+        while waiting and found[waiting[0]].last + FRAMES < seen + len(piece):
+            ended.append(found[waiting.popleft()])
         whose.add(ended)
-        done += len(ended)
     last = whose.roll.end - 2
-    whose.add([found[i]._replace(first=min(found[i].first, last), last=min(found[i].last, last)) for i in order[done:]])
+    rest = [found[index] for index in waiting]
+    whose.add([each._replace(first=min(each.first, last), last=min(each.last, last)) for each in rest])
     return whose, order
 
 
 def _as_found(notes: Notes) -> list[Found]:
     first, last = (np.rint(times * features.FRAMES_PER_SECOND).astype(int) for times in (notes.onset, notes.offset))
-    pitch = np.clip(np.rint(notes.pitch), features.LOWEST_PITCH, features.LOWEST_PITCH + features.PITCHES - 1).astype(
-        int
-    )
+    highest = features.LOWEST_PITCH + features.PITCHES - 1
+    pitch = np.clip(np.rint(notes.pitch), features.LOWEST_PITCH, highest).astype(int)
     columns = (notes.onset, notes.offset, pitch, notes.velocity, np.ones(len(notes)), first, last)
     return [Found(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def _sounding(found: Sequence[Found], first: int, end: int) -> NDArray[np.bool_]:
-    """(end - first, pitches): which pitches sound in these frames."""
-    roll = np.zeros((end - first, features.PITCHES), dtype=bool)
-    for each in found:
-        if each.first < end and each.last >= first:
-            roll[
-                max(each.first - first, 0) : max(each.last, each.first + 1) - first, each.pitch - features.LOWEST_PITCH
-            ] = 1
+def _sounding(spans: NDArray[np.int64], begin: int, end: int) -> NDArray[np.bool_]:
+    """(end - begin, pitches): which pitches sound in these frames. spans: (notes, 3): first and last frame, pitch"""
+    roll = np.zeros((end - begin, features.PITCHES), dtype=bool)
+    for first, last, pitch in spans[(spans[:, 0] < end) & (spans[:, 1] >= begin)].tolist():
+        roll[max(first - begin, 0) : max(last, first + 1) - begin, pitch - features.LOWEST_PITCH] = True
     return roll
 
 

@@ -135,8 +135,9 @@ def timbre_figures(branch: timbre.Model, chosen: Limits, found: Sequence[Heard])
     true = [heard(branch, each.judge, true=True) for each in mixed]
     right = [score.compare(each.judge.notes, each.parted(chosen, each.judge.instruments))["track_f1"] for each in true]
     majority = [np.bincount(each.judge.notes.part).max() / len(each.judge.notes) for each in mixed]
-    numbers = [(each, int(each.parted(chosen, None).part.max(initial=0)) + 1) for each in found]
-    free = [score.compare(each.judge.notes, each.parted(chosen, None))["track_f1"] for each in mixed]
+    untold = [score.compare(each.judge.notes, each.parted(chosen, None)) for each in found]
+    numbers = [(each, measured["est_tracks"]) for each, measured in zip(found, untold, strict=True)]
+    free = [measured["track_f1"] for each, measured in zip(found, untold, strict=True) if each.judge.instruments > 1]
     given = [score.compare(each.judge.notes, each.parted(chosen, each.judge.instruments))["track_f1"] for each in mixed]
     return {
         "labels_of_true_notes": float(np.mean(right)),

@@ -4,10 +4,10 @@
 
 Twelve seconds of string quartets that no training reads, on sounds that none hears (`clefkit.train.heldout_sounds`), of
 any kind: chamber music, as people record it, but with other instruments. Eight mixtures of two, three and four
-instruments each, FreePats and MuseScore in turn, and twenty solos. Every part is
-another instrument, and at half time the voices change hands, every one of them: instruments share their registers, and
-neither height nor line tells whose a note is. Every fourth mixture is in a room of `presets/rooms`, one for all;
-nothing else is done to them, so stems add up to the mixture.
+instruments each, FreePats and MuseScore in turn, and twenty solos. Every part is another instrument, and at half time
+the voices change hands, every one of them: instruments share their registers, and neither height nor line tells whose a
+note is. Every fourth mixture is in a room of `presets/rooms`, one for all; nothing else is done to them, so stems add
+up to the mixture.
 
 Beside `MIX.flac` are its notes, `MIX.ref.jsonl`, and in the folder `MIX/` its stems: `clefkit score --ref DIR` finds
 them. `manifest.json` lists all. Chance depends on the split and the name of the mixture alone.
