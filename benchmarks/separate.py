@@ -8,6 +8,7 @@ never hears, and at half time the voices change hands. All figures are also writ
 
 mixtures: SI-SDR above that of the mixture, mean over instruments, then over mixtures, as `clefkit score` has it: best
 assignment, and an instrument without a stem counts as silence. "worst" is the mean of each mixture's worst instrument.
+stereo: the same mixtures, but each instrument panned to a place of its own (constant power), instruments spread evenly.
 labels: true notes shared out by timbre, the number of instruments given; all notes of a group count alike.
 solos: how many stay one stem when the number isn't given.
 sum: stems and rest against the mixture; and sudden changes (second differences) within 10 ms of where chunks begin,
@@ -49,15 +50,15 @@ from sklearn.decomposition import NMF
 from clefkit import audio
 from clefkit import notes as note_files
 from clefkit.audio import Audio
+from clefkit.grid import Grid
 from clefkit.notes import Part
 from clefkit.render import mel
 from clefkit.score import separation
 from clefkit.separate import stems, whose
-from clefkit.separate.grid import Grid
 from clefkit.train.heldout_sounds import SPLITS
 from clefkit.train.separate import heldout
 
-PARTS = ("mixtures", "labels", "solos", "sum", "cost")
+PARTS = ("mixtures", "stereo", "labels", "solos", "sum", "cost")
 GIVEN, UNTOLD = "clefkit, number given", "clefkit, number not given"
 KMEANS = "NMF, k-means, number given"
 FRAME = 2048
@@ -242,6 +243,24 @@ def compare(program: Program, mixtures: list[Mixture], *, peers: bool) -> Result
     return results
 
 
+def panned(program: Program, mixture: Mixture) -> Mixture:
+    """Another mixture of the same stems, in stereo."""
+    folder = program.out / f"panned-{mixture.path.stem}"
+    folder.mkdir()
+    sounds, rate = [audio.read(path).samples for path in mixture.stems], audio.shape(mixture.path).rate
+    angles = np.linspace(0, np.pi / 2, 2 * len(sounds) + 1)[1::2]
+    angles = np.random.default_rng(list(mixture.path.name.encode())).permutation(angles)
+    stereo = [
+        np.array([[np.cos(to)], [np.sin(to)]], np.float32) * each for each, to in zip(sounds, angles, strict=True)
+    ]
+    stems = [folder / path.with_suffix(".wav").name for path in mixture.stems]
+    for path, sound in zip(stems, stereo, strict=True):
+        audio.write(path, Audio(sound, rate))
+    whole = program.out / f"panned-{mixture.path.stem}.wav"
+    audio.write(whole, Audio(np.sum(stereo, axis=0), rate))
+    return mixture._replace(path=whole, stems=stems)
+
+
 def labelled(mixtures: list[Mixture]) -> Result:
     """Print how many notes are put to those of their instrument."""
     rows = []
@@ -387,6 +406,7 @@ def main() -> None:
         program = Program(asked.model, Path(out))
         parts: dict[str, Callable[[], Result]] = {
             "mixtures": lambda: compare(program, mixtures, peers=not asked.skip_peers),
+            "stereo": lambda: compare(program, [panned(program, each) for each in mixtures], peers=False),
             "labels": lambda: labelled(mixtures),
             "solos": lambda: alone(program, solos),
             "sum": lambda: adding_up(program, [*mixtures, *solos]) | {"seams": seams(program, mixtures)},

@@ -16,10 +16,10 @@ from sounds import RATE, ROOT, rng
 from clefkit import audio, notes, registry, separate
 from clefkit.audio import Audio, Shape
 from clefkit.errors import InputError, UsageError
+from clefkit.grid import Grid, Joined, chunks
 from clefkit.notes import Notes, Part, make
 from clefkit.score import separation
 from clefkit.separate import atoms, settings, spatial, stems, whose
-from clefkit.separate.grid import Grid, Joined, chunks
 
 Array = NDArray[np.float32]
 

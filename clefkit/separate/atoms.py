@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit.separate.grid import Grid
+from clefkit.grid import Grid
 
 Array = NDArray[np.float32]
 

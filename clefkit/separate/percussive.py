@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit import audio
+from clefkit import audio, grid
 from clefkit.audio import Samples
-from clefkit.separate import grid
-from clefkit.separate.grid import Chunk, Grid, Joined, Spectra
+from clefkit.grid import Chunk, Grid, Joined, Spectra
 from clefkit.spool import Spool
 
 Array = NDArray[np.float32]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clefkit.separate.grid import Spectra
+from clefkit.grid import Spectra
 
 Array = NDArray[np.float32]
 

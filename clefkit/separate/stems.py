@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clefkit import grid
 from clefkit.audio import Samples, Shape
-from clefkit.separate import atoms, grid, masks, spatial
+from clefkit.grid import Grid, Joined, Spectra
+from clefkit.separate import atoms, masks, spatial
 from clefkit.separate.atoms import Played
-from clefkit.separate.grid import Grid, Joined, Spectra
 from clefkit.spool import Spool
 
 Array = NDArray[np.float32]

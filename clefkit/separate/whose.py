@@ -19,7 +19,7 @@ from clefkit.notes import Notes, Part, take
 from clefkit.separate.atoms import Played
 from clefkit.tag import hearing as cells
 from clefkit.tag import infer as tags
-from clefkit.transcribe import infer, listen, names
+from clefkit.transcribe import infer, listen, names, places
 from clefkit.transcribe.thresholds import told
 
 PAUSE_S = 1.0  # shorter ones are none
@@ -54,7 +54,8 @@ def heard(path: Path, settings: Settings) -> Parted:
         told(settings.thresholds, settings.model.name), instruments=settings.instruments, timbre=settings.timbre,
         tagger=settings.tagger,
     )  # fmt: skip
-    found = listen.listen(lambda rate: audio.blocks(path, rate), infer.load(settings.model), wanted)
+    model, sides = infer.load(settings.model), places.sides(path)
+    found = listen.listen(lambda rate: audio.blocks(path, rate), model, wanted, sides=sides)
     return sure(found.notes) if found.shares is None else Parted(found.notes, found.shares)
 
 
@@ -93,7 +94,8 @@ def melodic(found: Notes) -> Notes:
 
 def whose(path: Path, found: Notes, timbre: Path, instruments: int | None) -> Parted:
     """The same notes, a part a timbre."""
-    shares, parts = listen.shared_out(lambda rate: audio.blocks(path, rate), timbre, found, instruments)
+    sides = places.sides(path)
+    shares, parts = listen.shared_out(lambda rate: audio.blocks(path, rate), timbre, found, instruments, sides)
     return Parted(replace(found, part=shares.argmax(axis=1), parts=parts), shares)
 
 

@@ -49,7 +49,7 @@ def notes(
     """
     import numpy as np
 
-    from clefkit import audio, registry
+    from clefkit import audio, features, registry
     from clefkit.transcribe import infer, listen, settings
     from clefkit.transcribe.thresholds import moved
 
@@ -63,7 +63,14 @@ def notes(
         moved(loaded.thresholds, threshold), instruments=instruments,
         timbre=None if instruments == 1 else registry.checkpoint("timbre").path, tagger=tagger.path if tagger else None,
     )  # fmt: skip
-    return listen.listen(lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted).notes
+
+    def sides() -> Iterator[audio.Samples]:
+        yield audio.resample(audio.Audio(channels, rate), features.RATE).samples
+
+    return listen.listen(
+        lambda wanted_rate: audio.resample(sound, wanted_rate).samples, loaded, wanted,
+        sides=sides if len(channels) == 2 else None,
+    ).notes  # fmt: skip
 
 
 def products(
@@ -95,7 +102,7 @@ def products(
     @functools.lru_cache(maxsize=1)
     def heard() -> Heard:
         from clefkit import audio
-        from clefkit.transcribe import infer, listen
+        from clefkit.transcribe import infer, listen, places
         from clefkit.transcribe.thresholds import told
 
         model = infer.load(checkpoint.path)
@@ -104,8 +111,9 @@ def products(
             timbre.path if timbre else None, tagger.path if tagger else None,
         )  # fmt: skip
         return listen.listen(
-            lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also
-        )
+            lambda rate: audio.blocks(source.path, rate), model, wanted, "activations" in also, bends or "plot" in also,
+            None if timbre is None else places.sides(source.path),
+        )  # fmt: skip
 
     def write_side(write: Callable[[Path, Heard], None], path: Path) -> None:
         write(path, heard())

@@ -16,9 +16,10 @@ from clefkit.notes import Notes, Part
 from clefkit.spool import Spool
 from clefkit.tag import hearing as cells
 from clefkit.tag import infer as tags
-from clefkit.transcribe import infer, names, timbre
+from clefkit.transcribe import infer, names, places, timbre
 from clefkit.transcribe.decode import Decoder, Found, collected
 from clefkit.transcribe.infer import Hearing
+from clefkit.transcribe.places import Sides
 from clefkit.transcribe.thresholds import Thresholds
 from clefkit.transcribe.timbre import FRAMES, Collector
 
@@ -66,7 +67,12 @@ class Heard(NamedTuple):
 
 
 def listen(
-    sound: Sound, model: Hearing, settings: Settings, activations: bool = False, spectrum: bool = False
+    sound: Sound,
+    model: Hearing,
+    settings: Settings,
+    activations: bool = False,
+    spectrum: bool = False,
+    sides: Sides | None = None,
 ) -> Heard:
     """Hear the notes of a sound.
 
@@ -74,6 +80,7 @@ def listen(
 
     sound: given a rate in Hz, the sound at that rate in blocks of any lengths: (samples,), float32, mono
     activations, spectrum: whether they are to be kept
+    sides: the same in stereo, if it is: where notes come from helps to tell whose they are
     raises: what `sound` raises
     """
     said = Spool((len(model.names), features.PITCHES), np.float16) if activations else None
@@ -93,7 +100,7 @@ def listen(
     notes = collected([note for note in decoder.found if settings.admit(note)])
     shares: Array | None = None
     if tuned is not None and settings.timbre is not None:
-        shares, parts = _shares(tuned.pieces(), settings.timbre, notes, settings.instruments)
+        shares, parts = _shares(tuned.pieces(), settings.timbre, notes, settings.instruments, sides)
         notes = replace(notes, part=shares.argmax(axis=1), parts=parts)
     if settings.tagger is not None and len(notes):
         tagged = tags.listen(sound(cells.RATE), tags.load(settings.tagger))
@@ -101,23 +108,25 @@ def listen(
     return Heard(notes, blocks.samples / model.rate, model, said, seen, shares)
 
 
-def shared_out(sound: Sound, checkpoint: Path, notes: Notes, instruments: int | None) -> tuple[Array, tuple[Part, ...]]:
+def shared_out(
+    sound: Sound, checkpoint: Path, notes: Notes, instruments: int | None, sides: Sides | None = None
+) -> tuple[Array, tuple[Part, ...]]:
     """Whose each of these notes of a sound is, by its timbre: (notes, parts), how likely; and the parts.
 
-    sound: as for `listen`; notes: with pitches as they are called, whatever the sound's tuning
+    sound, sides: as for `listen`; notes: with pitches as they are called, whatever the sound's tuning
     checkpoint: the folder of one of timbres; instruments: how many there are; None: as many as there seem to be
     raises: what `sound` raises
     """
     tuned = (features.stored(piece) for piece in tuning.follow(features.stream(sound(features.RATE))))
-    return _shares(tuned, checkpoint, notes, instruments)
+    return _shares(tuned, checkpoint, notes, instruments, sides)
 
 
 def _shares(
-    tuned: Iterable[NDArray[np.uint8]], checkpoint: Path, notes: Notes, instruments: int | None
+    tuned: Iterable[NDArray[np.uint8]], checkpoint: Path, notes: Notes, instruments: int | None, sides: Sides | None
 ) -> tuple[Array, tuple[Part, ...]]:
     """As `shared_out`. tuned: (frames, channels, bins) each, features in tune"""
     whose, order = gathered(tuned, Collector(timbre.load(checkpoint)), notes)
-    found = whose.shares(instruments)
+    found = whose.shares(instruments, None if sides is None else places.of(sides(), notes).taken(order))
     shares = np.empty_like(found)
     shares[order] = found
     return shares, whose.named(found.argmax(axis=1))

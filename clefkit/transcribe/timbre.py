@@ -23,6 +23,7 @@ from clefkit.errors import InputError
 from clefkit.notes import Part
 from clefkit.transcribe import clusters
 from clefkit.transcribe.decode import Found
+from clefkit.transcribe.places import Nearness, Places
 
 Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -251,15 +252,19 @@ class Collector:
             self.placed += [(each.onset_s, each.offset_s, float(each.pitch)) for each in some]
             self.falls += _falls(seen).tolist()
 
-    def shares(self, instruments: int | None = None) -> Array:
+    def shares(self, instruments: int | None = None, places: Places | None = None) -> Array:
         """(notes, parts): how likely each note that was added is of each part; most notes are of part 0.
 
-        instruments: how many there are, if that is known
+        instruments: how many there are, if that is known; places: where notes come from, in the order they were added
         """
         told, placed = np.concatenate(self.tokens or [np.zeros((0, 1), np.float32)]), np.array(self.placed, np.float32)
-        return clusters.shares(
-            lambda some: odds(self.model, told[some], placed[some]), len(placed), self.model.limits.least, instruments
-        )
+        near = None if places is None else Nearness(places)
+
+        def both(some: Indices) -> Array:
+            by_timbre = odds(self.model, told[some], placed[some])
+            return by_timbre if near is None else by_timbre + near.odds(some)
+
+        return clusters.shares(both, len(placed), self.model.limits.least, instruments)
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from clefkit import features
+from clefkit.grid import Grid
 from clefkit.nets.masks import Block, Masks
 from clefkit.separate import atoms, masks
 from clefkit.separate.atoms import Played
-from clefkit.separate.grid import Grid
 from clefkit.train.separate import loop, mixtures
 from clefkit.train.separate.mixtures import Shard
 
