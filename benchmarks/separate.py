@@ -11,7 +11,7 @@ assignment, and an instrument without a stem counts as silence. "worst" is the m
 stereo: the same mixtures, but each instrument panned to a place of its own (constant power), instruments spread evenly.
 labels: true notes shared out by timbre, the number of instruments given; all notes of a group count alike.
 solos: how many stay one stem when the number isn't given.
-sum: stems and rest against the mixture; and sudden changes (second differences) within 10 ms of where chunks begin,
+sum: stems and rest against the mixture; and sudden changes (second differences) within 10 ms of where pieces begin,
 beside other places, in three minutes: mean and largest. Music changes there, too: the mixture shows by how much.
 cost: ten minutes of stereo, the number not given, on one core with one thread, the whole program.
 
@@ -322,7 +322,7 @@ def joined(mixtures: list[Mixture], seconds: int) -> Audio:
 
 
 def seams(program: Program, mixtures: list[Mixture]) -> Result:
-    """Print by how much sudden change is more where chunks begin."""
+    """Print by how much sudden change is more where pieces begin."""
     sound = joined(mixtures, SEAMS_S)
     path = program.out / "seams.wav"
     audio.write(path, sound)
@@ -339,7 +339,7 @@ def seams(program: Program, mixtures: list[Mixture]) -> Result:
     made = separated(program, path, "--instruments", "3").stems
     found = {each.name: ratios_db(audio.read(each).samples) for each in (path, *made)}
     told = [f"{mean:+.1f} ({largest:+.1f})" for mean, largest in found.values()]
-    print(f"sudden change at {len(borders)} borders of chunks, mean (largest): stems {', '.join(told[1:])} dB", end="")
+    print(f"sudden change at {len(borders)} borders of pieces, mean (largest): stems {', '.join(told[1:])} dB", end="")
     print(f"; the mixture {told[0]} dB", flush=True)
     return {"borders": len(borders), "mean_largest_db": found}
 

@@ -201,7 +201,7 @@ def test_an_atom_sounds_while_its_note_does_and_is_in_tune() -> None:
     assert not found.active[0, (times < 0.9) | (times > 2.95)].any()
     peak = grid.hertz[found.combs[:, 0].argmax()]
     assert 12 * np.log2(peak / 440) + 69 == pytest.approx(60.3, abs=0.5)
-    model = atoms.fitted(found, magnitudes)
+    model = atoms.fitted(found, magnitudes).model()
     assert model.power.sum() == pytest.approx(magnitudes[found.active[0] > 0].sum(), rel=0.02)
 
 

@@ -386,7 +386,7 @@ def learn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Ite
 
     def learn(work: Path) -> Iterator[dict[str, Any]]:
         monkeypatch.setattr(recipe, "_shards", [])
-        return loop.train(recipe.RECIPE._replace(rate=5e-3), folder, work, 24, 0, 1)
+        return loop.train(recipe.RECIPE._replace(rate=5e-3), sorted(folder.glob("train-*.npz")), work, 24, 0, 1)
 
     return learn
 

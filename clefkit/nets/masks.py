@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from clefkit.separate import masks
 
 BESIDE = 4  # bins that are looked at as one place, each with its own numbers
-WIDTHS = (32, 48, 64)
+WIDTHS = (32, 48, 64, 64)
 STEP = (2, 2)  # frames and places that become one on each way down
-MULTIPLE = 4  # of frames
+MULTIPLE = 8  # of frames
 
 
 class Masks(nn.Module):

@@ -132,17 +132,31 @@ def _comb(grid: Grid, pitch: float) -> Array:
     return comb / max(float(comb.max()), TINY)
 
 
-def fitted(atoms: Atoms, magnitudes: Array) -> Model:
+class Fitted(NamedTuple):
+    """combs: (bins, atoms), and gains: (atoms, frames): together the magnitudes of each atom"""
+
+    atoms: Atoms
+    combs: Array
+    gains: Array
+
+    def model(self, first: int = 0, end: int | None = None) -> Model:
+        """Of some of the frames."""
+        frames = slice(first, end)
+        active, gains = self.atoms.active[:, frames], self.gains[:, frames]
+        spread = np.sqrt(self.atoms.combs)
+        shares = self.atoms.shares[:, :, frames]
+        power = np.stack([(self.combs @ (gains * share)).T for share in shares])
+        where = np.stack([np.minimum(spread @ (active * share), 1).T for share in shares])
+        return Model(power, where)
+
+
+def fitted(atoms: Atoms, magnitudes: Array) -> Fitted:
     """Fit the atoms to a mixture. magnitudes: (frames, bins)"""
     if not len(atoms.active):
-        empty = np.zeros((len(atoms.shares), *magnitudes.shape), np.float32)
-        return Model(empty, empty)
+        return Fitted(atoms, atoms.combs, atoms.active)
     combs, gains = _fit(atoms.combs + np.float32(FLOOR), atoms.active, magnitudes.T)
     combs, gains = _fit(_like_each_other(atoms, combs * gains.sum(axis=1)), atoms.active, magnitudes.T)
-    spread = np.sqrt(atoms.combs)
-    power = np.stack([(combs @ (gains * share)).T for share in atoms.shares])
-    where = np.stack([np.minimum(spread @ (atoms.active * share), 1).T for share in atoms.shares])
-    return Model(power, where)
+    return Fitted(atoms, combs, gains)
 
 
 def _fit(combs: Array, active: Array, wanted: Array) -> tuple[Array, Array]:

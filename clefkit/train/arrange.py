@@ -163,15 +163,15 @@ def instrument_for(pitch: NDArray[np.float64], generator: Generator) -> tuple[in
     return int(generator.choice(programs)), shift
 
 
-def perform(voice: Notes, program: int, generator: Generator) -> Notes:
-    """Timing, articulation and dynamics of one player."""
+def perform(voice: Notes, program: int, generator: Generator, *, in_time: bool = False) -> Notes:
+    """Timing, articulation and dynamics of one player. in_time: notes begin when they are written"""
     if generator.random() < REPEATED:
         voice = _repeated(voice, generator)
     count = len(voice)
-    tight = generator.choice([0.0, 0.006, 0.012, 0.02])
+    tight = 0.0 if in_time else generator.choice([0.0, 0.006, 0.012, 0.02])
     drift = np.interp(voice.onset, np.arange(0, 80, 2.0), generator.normal(0, 2 * tight, 40))
     onset = np.maximum(voice.onset + drift + generator.normal(0, 1, count) * tight, 0.0)
-    if generator.random() < 0.25:  # chords rolled from the bottom
+    if not in_time and generator.random() < 0.25:  # chords rolled from the bottom
         same = np.concatenate([[False], np.diff(voice.onset) < 0.003])
         steps = np.arange(count) - np.maximum.accumulate(np.where(same, 0, np.arange(count)))
         onset = onset + steps * generator.uniform(0.008, 0.04)

@@ -84,14 +84,13 @@ def about(made: Made) -> dict[str, Any]:
 
 def text(made: Made, figures: dict[str, float]) -> str:
     """The card."""
-    from clefkit.train.separate.recipe import QUICK_SHARDS, SHARDS
+    from clefkit.train.separate.recipe import shards
 
-    shards = (QUICK_SHARDS if made.plan.quick else SHARDS)["train"]
     return CARD.format(
         name=made.name,
         words=WORDS[made.plan.recipe],
         licence=LICENCE,
-        count=shards * mixtures.PER_SHARD,
+        count=shards(made.plan) * mixtures.PER_SHARD,
         seconds=mixtures.LENGTH_S,
         data=_data(made.plan),
         credits=_credits(made.plan),

@@ -115,7 +115,10 @@ def heard(branch: timbre.Model, judge: Judge, *, true: bool = False) -> Heard:
 
 
 def limits(found: Sequence[Heard]) -> Limits:
-    """The bias and the smallest share with which the number is right most often, and notes are in the right track."""
+    """The bias and the smallest share with which notes are in the right track, and the number is right most often.
+
+    One too few is the worse mistake: an instrument is lost, where one too many leaves another in two.
+    """
     return max((Limits(*each) for each in product(BIASES, LEASTS)), key=lambda each: _worth(found, each))
 
 
@@ -125,7 +128,8 @@ def _worth(found: Sequence[Heard], tried: Limits) -> float:
     for each in found:
         measured = score.compare(each.judge.notes, each.parted(tried, None))
         right = float(measured["est_tracks"] == measured["ref_tracks"])
-        by_count.setdefault(each.judge.instruments, []).append(measured["track_f1"] + 0.5 * right)
+        lost = max(0, measured["ref_tracks"] - measured["est_tracks"]) / measured["ref_tracks"]
+        by_count.setdefault(each.judge.instruments, []).append(measured["track_f1"] + 0.5 * right - lost)
     return float(np.mean([np.mean(values) for values in by_count.values()]))
 
 

@@ -30,13 +30,13 @@ class Recipe(NamedTuple):
     """What is learnt, and how.
 
     network: makes one; within: its weights between layers
-    prepare(shards): is called once in the process that makes batches; drawn(seed, step): makes one there
+    prepare: is called with the shards once in the process that makes batches; drawn(seed, step): makes one there
     loss: of a batch: the number that is to fall, and figures for people
     """
 
     network: Callable[[], nn.Module]
     within: Callable[[Any], Sequence[Tensor]]
-    prepare: Callable[[Path], None]
+    prepare: Callable[[Sequence[Path]], None]
     drawn: Callable[[int, int], Any]
     loss: Callable[[Any, Any], tuple[Tensor, Figures]]
     rate: float
@@ -52,8 +52,10 @@ class State(NamedTuple):
     step: int
 
 
-def train(recipe: Recipe, shards: Path, work: Path, steps: int, seed: int, threads: int) -> Iterator[dict[str, Any]]:
-    """Train up to `steps`. yields: every EVERY steps, the figures since"""
+def train(
+    recipe: Recipe, shards: Sequence[Path], work: Path, steps: int, seed: int, threads: int
+) -> Iterator[dict[str, Any]]:
+    """Train up to `steps`. shards: as `mixtures.load` takes them; yields: every EVERY steps, the figures since"""
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     state = _start(recipe, work, seed)

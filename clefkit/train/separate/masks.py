@@ -30,9 +30,9 @@ Array = NDArray[np.float32]
 
 FRAMES = 260  # at once: 6 s
 RATE = 1.5e-3
-LOW = 0.8  # of the steps see the lower half of the bins only
+PARTS, PARTS_SEEN = (1, 2, 4), (0.15, 0.35, 0.5)  # how often of the bins all, the lower half, a quarter are seen
 ALONE = 0.15  # of the mixtures of one instrument are taken
-LAID_OVER = 0.3
+LAID_OVER = 0.15
 MOST_STEMS = 5
 GUESSED = 0.3  # of the examples have notes of which it isn't known whose they are
 OFF = 0.4  # of the examples have notes as a transcription has them
@@ -67,9 +67,9 @@ def draw(shards: Sequence[Shard], generator: Generator) -> Example:
     onset, offset, pitch = notes[:, :3].T.astype(np.float64)
     played = Played(onset, offset, pitch, _shares(notes[:, 4].astype(np.int64), len(stems), generator))
     magnitudes = np.abs(mixture)
-    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes)
+    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes).model()
     views = masks.views(model, magnitudes, float(magnitudes.max()) * 10 ** (generator.uniform(0, 12) / 20))
-    bins = slice(masks.BINS // 2 if generator.random() < LOW else masks.BINS)
+    bins = slice(masks.BINS // int(generator.choice(PARTS, p=PARTS_SEEN)))
     seen, share = (each[..., bins].astype(np.float16) for each in views)
     return Example(seen, share, mixture[:, bins], spectra[:-1, :, bins])
 
@@ -148,8 +148,8 @@ def _within(network: Masks) -> list[Tensor]:
 _shards: list[Shard] = []
 
 
-def _prepare(shards: Path) -> None:
-    _shards.extend(mixtures.load(path) for path in sorted(shards.glob("train-*.npz")))
+def _prepare(shards: Sequence[Path]) -> None:
+    _shards.extend(mixtures.load(path) for path in shards)
 
 
 def _drawn(seed: int, step: int) -> Example:

@@ -2,8 +2,9 @@
 
 Some voices of a work, or of several, each played by another instrument; in two thirds of the mixtures the voices change
 hands now and then, and in half they are brought into one register, so that neither height nor line tells whose a note
-is. One to five instruments; of one it is learnt that there is nothing to take apart. Everything that follows is linear,
-a room and a microphone for all, so stems still add up to the mixture; noise and drums are one more, the rest.
+is. In some, notes of a chord begin at once, to the sample: what is hardest to take apart. One to five instruments; of
+one it is learnt that there is nothing to take apart. Everything that follows is linear, a room and a microphone for
+all, so stems still add up to the mixture; noise and drums are one more, the rest.
 
 A mixture is drawn from (seed, set, shard, number) alone. Shards are `<set>-000.npz`, notes and names, with the features
 of the mixtures beside it, as `transcribe` sees them, `<set>-000.npy`, and stems as 16-bit samples at 22,050 Hz,
@@ -37,6 +38,8 @@ INSTRUMENTS = (0.14, 0.32, 0.3, 0.18, 0.06)  # how often one to five play
 SHARES = (0.34, 0.34, 0.15, 0.17)  # more of those that are never the same twice than `notes` has
 CHANGE_HANDS = 0.65
 ONE_REGISTER = 0.5
+QUARTETS = 0.35  # of the works, beside those that `data.piece` draws: voices that move together
+IN_TIME = 0.35  # of the mixtures, to the sample
 IN_A_ROOM = 0.55
 NOISY = 0.5
 DRUMS = 0.08
@@ -129,12 +132,20 @@ def draw(sources: Sources, out: Path, kept: str, generator: Generator) -> Mixtur
     wanted = int(generator.choice(len(INSTRUMENTS), p=INSTRUMENTS)) + 1
     length = int(LENGTH_S * features.RATE)
     while True:
-        voices = voiced(lambda: data.piece(works, generator), wanted, generator)
+        voices = voiced(lambda: _work(works, generator), wanted, generator)
         handed = change_hands(voices, generator) if generator.random() < CHANGE_HANDS else voices
         tuning_of_all = float(generator.uniform(-0.5, 0.5) if generator.random() < 0.3 else generator.normal(0, 0.08))
-        played = _played(handed, hall, length, tuning_of_all, generator)
+        in_time = bool(generator.random() < IN_TIME)
+        played = _played(handed, hall, length, tuning_of_all, generator, in_time=in_time)
         if len(played) == wanted:
             return _recorded(played, hall, length, generator)
+
+
+def _work(works: dict[str, list[Notes]], generator: Generator) -> Notes:
+    quartets = works.get("string-quartets", [])
+    if quartets and generator.random() < QUARTETS:
+        return quartets[int(generator.integers(len(quartets)))]
+    return data.piece(works, generator)
 
 
 def voiced(piece: Callable[[], Notes], wanted: int, generator: Generator) -> list[Notes]:
@@ -181,14 +192,20 @@ def joined(parts: Sequence[Notes]) -> Notes:
 
 
 def _played(
-    voices: Sequence[Notes], hall: players.Hall, length: int, tuning_of_all: float, generator: Generator
+    voices: Sequence[Notes],
+    hall: players.Hall,
+    length: int,
+    tuning_of_all: float,
+    generator: Generator,
+    *,
+    in_time: bool,
 ) -> list[players.Played]:
     played: list[players.Played] = []
     for voice in voices:
         if len(voice) < 3:
             return []
         program, shift = arrange.instrument_for(voice.pitch, generator)
-        notes = arrange.perform(replace(voice, pitch=voice.pitch + shift), program, generator)
+        notes = arrange.perform(replace(voice, pitch=voice.pitch + shift), program, generator, in_time=in_time)
         controls = arrange.manner(notes, program, tuning_of_all, LENGTH_S, generator)
         part = arrange.Voice(notes, program, controls)
         take_of_it = players.play(part, hall, length, tuning_of_all, generator)

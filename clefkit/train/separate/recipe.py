@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from clefkit.errors import UsageError
 
-SHARDS = {"train": 88}
-QUICK_SHARDS = {"train": 2}
-STEPS = {"timbre": 7_000, "masks": 6_000}
+SHARDS = {"timbre": 352, "masks": 176}
+QUICK_SHARDS = 2
+STEPS = {"timbre": 14_000, "masks": 14_000}
 QUICK_STEPS = 20
 
 
@@ -35,6 +35,11 @@ class Plan(NamedTuple):
     samples: Path | None = None
     steps: int | None = None
     quick: bool = False
+
+
+def shards(plan: Plan) -> int:
+    """How many it is learnt from."""
+    return QUICK_SHARDS if plan.quick else SHARDS[plan.recipe]
 
 
 def run(plan: Plan, work: Path, folder: Path, *, seed: int = 0, threads: int = 1) -> Iterator[dict[str, Any]]:
@@ -54,16 +59,17 @@ def run(plan: Plan, work: Path, folder: Path, *, seed: int = 0, threads: int = 1
     from clefkit.train.separate import masks as masks_recipe
     from clefkit.train.separate import timbre as timbre_recipe
 
-    shards = work / "mixtures"
+    built = work / "mixtures"
     music = data.Sources(plan.data, plan.fonts, plan.samples)
-    for line in mixtures.build(music, shards, QUICK_SHARDS if plan.quick else SHARDS, seed, threads):
+    for line in mixtures.build(music, built, {"train": shards(plan)}, seed, threads):
         yield {"built": line}
     judges = work / "separate-validation"
     if plan.data is not None and not (judges / "manifest.json").is_file() and shutil.which("timidity"):
         yield {"built": f"{sum(1 for _ in heldout.build(plan.data, judges, 'validation'))} mixtures that judge"}
     recipe = {"timbre": timbre_recipe.RECIPE, "masks": masks_recipe.RECIPE}[plan.recipe]
     steps = plan.steps or (QUICK_STEPS if plan.quick else STEPS[plan.recipe])
-    yield from loop.train(recipe, shards, work / plan.recipe, steps, seed, threads)
+    learnt_from = [built / f"train-{number:03d}.npz" for number in range(shards(plan))]
+    yield from loop.train(recipe, learnt_from, work / plan.recipe, steps, seed, threads)
     network, step = loop.trained(recipe, work / plan.recipe)
     judged = finish.judges(judges) if (judges / "manifest.json").is_file() else []
     made = card.Made(folder.name, plan, seed, step)

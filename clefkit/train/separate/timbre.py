@@ -164,8 +164,8 @@ def _within(branch: Branch) -> list[Tensor]:
 _shards: list[Shard] = []
 
 
-def _prepare(folder: Path) -> None:
-    _shards.extend(mixtures.load(path) for path in sorted(folder.glob("train-*.npz")))
+def _prepare(shards: Sequence[Path]) -> None:
+    _shards.extend(mixtures.load(path) for path in shards)
 
 
 def _drawn(seed: int, step: int) -> list[Some]:
