@@ -1,11 +1,13 @@
 """Notes as spectra: what a mixture would look like if each pitch of each stem had one spectrum, and its own loudness.
 
 Every pitch of a stem is an atom: a comb of partials, loud while its notes sound. Combs and loudnesses are fitted to the
-magnitudes of the mixture by a few multiplicative steps (non-negative matrix factorisation, Lee and Seung 1999, with the
-Kullback-Leibler divergence; notes as its constraint: Ewert and Müller 2012, "Using score-informed constraints for
-NMF-based source separation"). A few are enough, and better than many: combs then stay those of one note. Then they are
-fitted again, beginning with combs under the envelope that all of a stem have in common: where partials of two stems
-meet, it knows more than the mixture says.
+mixture by a few multiplicative steps (non-negative matrix factorisation, Lee and Seung 1999, with the Kullback-Leibler
+divergence; notes as its constraint: Ewert and Müller 2012, "Using score-informed constraints for NMF-based source
+separation"), to magnitudes raised to EXPONENT, for they add up better than magnitudes do (Liutkus and Badeau 2015,
+"Generalized Wiener filtering with fractional power spectrograms"). Loudness changes slowly.
+
+At first a comb learns a partial from when it sounds most alone. Then all are fitted again, beginning with combs under
+the envelope that all of a stem have in common: where partials of two stems meet, it knows more than the mixture says.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from clefkit.grid import Grid
 Array = NDArray[np.float32]
 
 STEPS = 10
+EXPONENT = 1.25  # of magnitudes
+SLOWLY, SLOWLY_FRAMES = 0.5, 1.5  # how far gains go towards their mean over so many frames, each step
+ANYHOW = 0.005  # what a moment counts when others sound as loud as they like; 1 when none does
 MOST_PARTIALS = 60
 WIDTH_BINS = 1.0
 WIDTH = 0.006  # of a partial's frequency: vibrato, and instruments out of tune
@@ -62,9 +67,9 @@ class Atoms(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What notes explain of a mixture's magnitudes: (stems, frames, bins) each.
+    """What notes explain of a mixture: (stems, frames, bins) each.
 
-    power: fitted; combs: where partials are, 0 to 1
+    power: fitted, magnitudes raised to EXPONENT; combs: where partials are, 0 to 1
     """
 
     power: Array
@@ -133,7 +138,7 @@ def _comb(grid: Grid, pitch: float) -> Array:
 
 
 class Fitted(NamedTuple):
-    """combs: (bins, atoms), and gains: (atoms, frames): together the magnitudes of each atom"""
+    """combs: (bins, atoms), and gains: (atoms, frames): together the power of each atom, see `Model`"""
 
     atoms: Atoms
     combs: Array
@@ -154,36 +159,51 @@ def fitted(atoms: Atoms, magnitudes: Array) -> Fitted:
     """Fit the atoms to a mixture. magnitudes: (frames, bins)"""
     if not len(atoms.active):
         return Fitted(atoms, atoms.combs, atoms.active)
-    combs, gains = _fit(atoms.combs + np.float32(FLOOR), atoms.active, magnitudes.T)
-    combs, gains = _fit(_like_each_other(atoms, combs * gains.sum(axis=1)), atoms.active, magnitudes.T)
-    return Fitted(atoms, combs, gains)
+    plain, active, wanted = (each**EXPONENT for each in (atoms.combs, atoms.active, magnitudes.T))
+    combs, gains = _fit(plain + np.float32(FLOOR), active, wanted, alone=True)
+    alike = _like_each_other(plain, atoms.stem, combs * gains.sum(axis=1))
+    return Fitted(atoms, *_fit(alike, active, wanted))
 
 
-def _fit(combs: Array, active: Array, wanted: Array) -> tuple[Array, Array]:
-    """Combs, whose sums are 1, and gains. wanted: (bins, frames)"""
-    combs = combs / (combs.sum(axis=0) + TINY)
-    gains = active * (wanted.sum(axis=0) / np.maximum(active.sum(axis=0), 1))
-    for _ in range(STEPS):
-        ratio = wanted / (combs @ gains + TINY)
-        better = combs * (ratio @ gains.T)
-        gains = gains * (combs.T @ ratio)
-        combs = better / (better.sum(axis=0) + TINY)
-    return np.asarray(combs, np.float32), np.asarray(gains, np.float32)
+def _fit(combs: Array, active: Array, wanted: Array, *, alone: bool = False) -> tuple[Array, Array]:
+    """Combs, whose sums are 1, and gains.
 
-
-def _like_each_other(atoms: Atoms, heard: Array) -> Array:
-    """Combs with the envelope over frequency that all atoms of a stem have together, as one instrument has.
-
-    heard: (bins, atoms), what was found of each, in all
+    wanted: (bins, frames); alone: a frame counts for a bin of a comb as the square of the share that it has in it
     """
     from scipy.ndimage import gaussian_filter1d
 
-    combs = np.empty_like(atoms.combs)
-    for stem in np.unique(atoms.stem):
-        mine = atoms.stem == stem
-        plain = atoms.combs[:, mine] / atoms.combs[:, mine].sum(axis=0)
+    combs = combs / (combs.sum(axis=0) + TINY)
+    gains = active * (wanted.sum(axis=0) / np.maximum(active.sum(axis=0), 1))
+    for _ in range(STEPS):
+        there = combs @ gains + TINY
+        ratio = wanted / there
+        if alone:
+            squares, cubes = np.square(combs), gains.T**3
+            rare = 1 / np.square(there)
+            up = squares * ((ratio * rare) @ cubes) + ANYHOW * (ratio @ gains.T)
+            better = combs * up / (squares * (rare @ cubes) + ANYHOW * gains.sum(axis=1) + TINY)
+        else:
+            better = combs * (ratio @ gains.T)
+        gains = gains * (combs.T @ ratio)
+        combs = better / (better.sum(axis=0) + TINY)
+        smooth = gaussian_filter1d(gains, SLOWLY_FRAMES, axis=1)
+        gains = np.where(active > 0, (1 - SLOWLY) * gains + SLOWLY * smooth, 0)
+    return np.asarray(combs, np.float32), np.asarray(gains, np.float32)
+
+
+def _like_each_other(plain: Array, stem: NDArray[np.int64], heard: Array) -> Array:
+    """Combs with the envelope over frequency that all atoms of a stem have together, as one instrument has.
+
+    plain: (bins, atoms), combs as they were before; stem: (atoms,); heard: what was found of each, in all
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    combs = np.empty_like(plain)
+    for each in np.unique(stem):
+        mine = stem == each
+        usual = plain[:, mine] / plain[:, mine].sum(axis=0)
         together = gaussian_filter1d(heard[:, mine].sum(axis=1), ALIKE_BINS)
-        usual = gaussian_filter1d(plain @ heard[:, mine].sum(axis=0), ALIKE_BINS)
-        envelope = (together / (usual + 1e-3 * usual.max() + TINY))[:, None]
-        combs[:, mine] = atoms.combs[:, mine] * envelope + FLOOR * np.minimum(1, envelope)
+        expected = gaussian_filter1d(usual @ heard[:, mine].sum(axis=0), ALIKE_BINS)
+        envelope = (together / (expected + 1e-3 * expected.max() + TINY))[:, None]
+        combs[:, mine] = plain[:, mine] * envelope + FLOOR * np.minimum(1, envelope)
     return combs

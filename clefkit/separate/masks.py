@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from clefkit import graph, registry
 from clefkit.errors import InputError
-from clefkit.separate.atoms import TINY, Model
+from clefkit.separate.atoms import EXPONENT, TINY, Model
 
 Array = NDArray[np.float32]
 
@@ -62,26 +62,27 @@ class Views(NamedTuple):
 def views(model: Model, magnitudes: Array, loudest: float) -> Views:
     """What the network sees. magnitudes: (frames, bins); loudest: of the recording"""
     power, combs, heard = _seen(model.power), _seen(model.combs), _seen(magnitudes)
+    there = heard**EXPONENT
     whole = power.sum(axis=0)
     others = np.minimum(combs.sum(axis=0) - combs, 1)
     level = np.clip(1 + 20 / RANGE_DB * np.log10(heard / (loudest + TINY) + TINY), 0, 1.2)
     height = np.broadcast_to(np.linspace(-1, 1, heard.shape[1], dtype=np.float32), heard.shape)
     seen = np.empty((len(power), CHANNELS, *heard.shape), np.float32)
     seen[:, 0], seen[:, 1] = level, height
-    seen[:, 2], seen[:, 3] = _beside(power, heard), _beside(whole - power, heard)
+    seen[:, 2], seen[:, 3] = _beside(power, there), _beside(whole - power, there)
     seen[:, 4], seen[:, 5] = combs, others
-    share = np.log(np.maximum(power / (np.maximum(whole, EXPLAINED * heard) + TINY), LEAST))
+    share = np.log(np.maximum(power / (np.maximum(whole, EXPLAINED * there) + TINY), LEAST))
     return Views(seen, share)
 
 
-def _beside(power: Array, heard: Array) -> Array:
+def _beside(power: Array, there: Array) -> Array:
     """Explained beside what is there: -1 nothing, 0 all of it."""
-    return np.asarray(np.clip(np.log10((power + TINY) / (heard + TINY)) / 3, -1, 0.5), dtype=np.float32)
+    return np.asarray(np.clip(np.log10((power + TINY) / (there + TINY)) / 3, -1, 0.5), dtype=np.float32)
 
 
 def shares(model: Model, magnitudes: Array) -> Array:
     """Masks of the atoms alone: (stems, frames, bins), 0 to 1; what is missing in their sum is nobody's."""
-    whole = np.maximum(model.power.sum(axis=0), EXPLAINED * magnitudes) + TINY
+    whole = np.maximum(model.power.sum(axis=0), EXPLAINED * magnitudes**EXPONENT) + TINY
     return np.asarray(model.power / whole, dtype=np.float32)
 
 
