@@ -28,7 +28,7 @@ CHANNELS = 6
 WINDOW = 160  # frames that it sees at once, and REACH on both sides, on which its output depends
 REACH = 40
 RANGE_DB = 80.0
-BELIEVED = 0.5  # of what the network changes
+BELIEVED = 0.6  # of what the network changes
 LEAST = 1e-3  # a share that is as good as none
 EXPLAINED = 0.7  # of what is there, above which atoms are believed
 
