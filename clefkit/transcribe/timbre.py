@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from clefkit import features, graph, registry
 from clefkit.errors import InputError
 from clefkit.notes import Part
-from clefkit.transcribe import clusters
+from clefkit.transcribe import clusters, overtones
 from clefkit.transcribe.decode import Found
 from clefkit.transcribe.places import Nearness, Places
 
@@ -39,6 +39,7 @@ ASIDE = len(PARTIALS) + 3 * BANDS + 6  # numbers of a note that don't change ove
 OTHERS = 10  # partials of other notes that count
 KEPT = 4096  # frames: of longer notes the beginning has gone when they end
 TOGETHER = 512  # notes that the network sees at once
+MORE = 2  # parts than there are instruments, when some are overtones of others
 DIES_DB = 12  # a second: what dies away faster is struck or plucked
 # From which pitch on (of the median note) a program is plausible; of those that are, the last one not taken yet.
 SUSTAINED = ((0, 43), (40, 42), (45, 70), (50, 60), (55, 41), (58, 71), (62, 68), (64, 40), (72, 73))
@@ -264,7 +265,16 @@ class Collector:
             by_timbre = odds(self.model, told[some], placed[some])
             return by_timbre if near is None else by_timbre + near.odds(some)
 
-        return clusters.shares(both, len(placed), self.model.limits.least, instruments)
+        def among(wanted: int | None) -> Array:
+            return clusters.shares(both, len(placed), self.model.limits.least, wanted)
+
+        if instruments is None:
+            return overtones.joined(among(None), placed)
+        for wanted in range(instruments, min(instruments + MORE, clusters.MOST) + 1):
+            heard = overtones.joined(among(wanted), placed)
+            if heard.shape[1] == instruments:
+                return heard
+        return among(instruments)
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
