@@ -47,7 +47,7 @@ def transcribe(
 
     Which instruments play, and how many, needs not be known: notes that sound alike share a track; in stereo, where
     they come from counts, too. --instruments 1 puts all in one track, --instruments 3 finds three. A track gets the
-    name, and the program, of the instrument that clefkit tag hears whenever the track plays, or else a number: timbre 2.
+    name and the program of the instrument that clefkit tag hears whenever the track plays, or else a number: timbre 2.
 
     A recording need not be tuned to A = 440 Hz, nor stay as it is tuned: notes are those that were played.
 
