@@ -51,6 +51,12 @@ def test_of_three_parts_the_two_that_play_are_left_and_shares_add_up() -> None:
     assert (label[part == 2] == 1).all()
 
 
+def test_a_part_without_notes_is_nobodys_overtones() -> None:
+    where, part = placed((0, 0), (0.2, 3))
+    padded = np.pad(shares(part), ((0, 0), (0, 1)))
+    assert overtones.joined(padded, where).shape == (2 * COUNT, 3)
+
+
 def test_one_part_or_no_notes_are_left_alone() -> None:
     where, part = placed((0, 0))
     assert overtones.joined(shares(part), where).shape == (COUNT, 1)

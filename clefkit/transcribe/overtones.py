@@ -8,6 +8,8 @@ at the octave is lost with it.
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,12 +41,18 @@ def joined(shares: Array, placed: Array) -> Array:
 def _found(part: NDArray[np.int64], placed: Array, parts: int) -> tuple[int, int] | None:
     """A part whose notes are overtones of another one, and that one; the smallest first."""
     sizes = np.bincount(part, minlength=parts)
-    for overtone in np.argsort(sizes, kind="stable").tolist():
-        for of in np.argsort(-sizes, kind="stable").tolist():
-            if of != overtone and sizes[of] >= sizes[overtone] > 0:
-                mine, theirs = placed[part == overtone], placed[part == of]
-                together = np.abs(mine[:, None, 0] - theirs[None, :, 0]) <= TOGETHER_S
-                above = np.isin(np.rint(mine[:, None, 2] - theirs[None, :, 2]), INTERVALS)
-                if (together & above).any(axis=1).mean() >= NEARLY_ALL:
-                    return overtone, of
+    order = np.argsort(sizes, kind="stable").tolist()
+    for overtone, of in product(order, order[::-1]):
+        larger = of != overtone and sizes[of] >= sizes[overtone]
+        if larger and _share(placed[part == overtone], placed[part == of]) >= NEARLY_ALL:
+            return overtone, of
     return None
+
+
+def _share(mine: Array, theirs: Array) -> float:
+    """How many of my notes begin with one of theirs that has them as an overtone; 0 when I have none."""
+    theirs = theirs[np.argsort(theirs[:, 0])]
+    bounds = np.searchsorted(theirs[:, 0], mine[:, 0] + np.array([[-TOGETHER_S], [TOGETHER_S]]))
+    rows = zip(*bounds.tolist(), mine[:, 2], strict=True)
+    found = sum(np.isin(np.rint(pitch - theirs[low:high, 2]), INTERVALS).any() for low, high, pitch in rows)
+    return found / max(len(mine), 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -270,11 +271,13 @@ class Collector:
 
         if instruments is None:
             return overtones.joined(among(None), placed)
-        for wanted in range(instruments, min(instruments + MORE, clusters.MOST) + 1):
-            heard = overtones.joined(among(wanted), placed)
+        first = among(instruments)
+        more = range(instruments + 1, min(instruments + MORE, clusters.MOST) + 1)
+        for found in chain([first], map(among, more)):
+            heard = overtones.joined(found, placed)
             if heard.shape[1] == instruments:
                 return heard
-        return among(instruments)
+        return first
 
     def named(self, part: Indices) -> tuple[Part, ...]:
         """A name for each part, and a program of General MIDI that plays it back as something of its kind."""
