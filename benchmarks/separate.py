@@ -10,6 +10,8 @@ mixtures: SI-SDR above that of the mixture, mean over instruments, then over mix
 assignment, and an instrument without a stem counts as silence. "worst" is the mean of each mixture's worst instrument.
 stereo: the same mixtures, but each instrument panned to a place of its own (constant power), instruments spread evenly.
 labels: true notes shared out by timbre, the number of instruments given; all notes of a group count alike.
+names: how many stems are called what their instrument is, the number given; what has no name of its own in the table
+of `tag`, such as a celesta, may have one that is near it, which is not counted.
 solos: how many stay one stem when the number isn't given.
 sum: stems and rest against the mixture; and sudden changes (second differences) within 10 ms of where pieces begin,
 beside other places, in three minutes: mean and largest. Music changes there, too: the mixture shows by how much.
@@ -24,10 +26,12 @@ import argparse
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +43,7 @@ from blind import Method, Mixture, by_cepstra, by_oracle, harmonic_and_percussiv
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from clefkit import audio
+from clefkit import audio, record
 from clefkit import notes as note_files
 from clefkit.audio import Audio
 from clefkit.grid import Grid
@@ -48,8 +52,9 @@ from clefkit.score import separation
 from clefkit.separate import stems, whose
 from clefkit.train.heldout_sounds import SPLITS
 from clefkit.train.separate import heldout
+from clefkit.train.tag import players
 
-PARTS = ("mixtures", "stereo", "labels", "solos", "sum", "cost")
+PARTS = ("mixtures", "stereo", "labels", "names", "solos", "sum", "cost")
 GIVEN, UNTOLD = "clefkit, number given", "clefkit, number not given"
 KMEANS = "NMF, k-means, number given"
 TINY = np.float32(1e-9)
@@ -190,6 +195,33 @@ def labelled(mixtures: list[Mixture]) -> Result:
     return {"shares": shares, "files": rows}
 
 
+def called(program: Program, mixtures: list[Mixture]) -> Result:
+    """Print how many names of stems are right."""
+    counts = Counter[str]()
+    for mixture in mixtures:
+        paths = separated(program, mixture.path, "--instruments", str(mixture.number)).stems
+        sound, *found = (audio.read(path) for path in (mixture.path, *paths))
+        true = [audio.read(path).samples for path in mixture.stems]
+        rows = separation.compare(true, [each.samples for each in found], sound.rate, sound.samples)["stems"]
+        parts = note_files.read(mixture.reference).parts
+        for row in rows:
+            if row["estimate"] is not None:
+                stem = record.load(record.beside(paths[row["estimate"]]))["stem"]["name"]
+                counts[verdict(re.sub(r" \d+$", "", stem), parts[row["reference"]].program)] += 1
+    told = ", ".join(f"{counts[each]} {each}" for each in ("right", "wrong", "near", "none"))
+    print(f"names of {counts.total()} stems: {told}", flush=True)
+    return dict(counts)
+
+
+def verdict(name: str, program: int) -> str:
+    """Whether a name is that of a General MIDI instrument."""
+    if name == "timbre":
+        return "none"
+    role = next(role for role in players.roles() if program in role.programs and not role.kit)
+    leaf = name.replace(" ", "_")
+    return "right" if leaf == role.leaf else "near" if leaf in role.unknown else "wrong"
+
+
 def alone(program: Program, solos: list[Mixture]) -> Result:
     """Print how many stay one stem."""
     found = {solo.path.name: len(separated(program, solo.path).stems) for solo in solos}
@@ -316,6 +348,7 @@ def main() -> None:
             "mixtures": lambda: compare(program, mixtures, peers=not asked.skip_peers),
             "stereo": lambda: compare(program, [panned(program, each) for each in mixtures], peers=False),
             "labels": lambda: labelled(mixtures),
+            "names": lambda: called(program, mixtures),
             "solos": lambda: alone(program, solos),
             "sum": lambda: adding_up(program, [*mixtures, *solos]) | {"seams": seams(program, mixtures)},
             "cost": lambda: cost(program, mixtures),

@@ -134,6 +134,20 @@ def _resampled(file: soundfile.SoundFile, rate: int, channels: int, block: int) 
             return
 
 
+def resampled(blocks: Iterable[Samples], rate: int, wanted: int) -> Iterator[Samples]:
+    """(channels, samples) each, at another rate; no sample moves."""
+    if rate == wanted:
+        yield from blocks
+        return
+    stream, channels = None, 0
+    for block in blocks:
+        channels = len(block)
+        stream = stream or soxr.ResampleStream(rate, wanted, channels, dtype="float32")
+        yield stream.resample_chunk(np.ascontiguousarray(block.T)).T
+    if stream is not None:
+        yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True).T
+
+
 def shape(path: Path) -> Shape:
     """Channels, frames and rate, without decoding. Raises InputError as `blocks` does."""
     with _opened(path) as file:

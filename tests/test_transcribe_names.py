@@ -100,3 +100,30 @@ def test_nothing_changes_but_the_parts() -> None:
     found = names.named(notes, heard(flute=FIRST, piano=LAST), apart=True)
     for name in ("onset", "offset", "pitch", "velocity", "part"):
         assert np.array_equal(getattr(found, name), getattr(notes, name))
+
+
+def stem(**probabilities: float) -> Heard:
+    return heard(**{name: np.full(CELLS, value) for name, value in probabilities.items()})
+
+
+@pytest.mark.parametrize(
+    ("heard_in_it", "called"),
+    [
+        ({"flute": 0.9, "piano": 0.4}, "flute"),
+        ({"flute": 0.9, "piano": 0.85}, "timbre 1"),
+        ({"flute": 0.55}, "timbre 1"),
+        ({"flute": 1.0, "drums": 1.0}, "flute"),
+        ({"drums": 0.9}, "timbre 1"),
+        ({}, "timbre 1"),
+    ],
+)
+def test_a_stem_is_called_what_it_clearly_is(heard_in_it: dict[str, float], called: str) -> None:
+    found = names.of_stems(played((0, 2, 72)), [stem(**heard_in_it)])
+    assert found.parts[0].name == called
+
+
+def test_stems_of_one_name_are_numbered() -> None:
+    found = names.of_stems(
+        played((0, 2, 72), (2, 4, 60), (0, 4, 40)), [stem(flute=0.9), stem(piano=0.9), stem(flute=0.9)]
+    )
+    assert [part[:2] for part in found.parts] == [("flute 1", 73), ("piano", 0), ("flute 2", 73)]

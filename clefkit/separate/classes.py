@@ -63,7 +63,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -190,30 +189,17 @@ def split(blocks: Callable[[], Blocks], shape: audio.Shape, network: Network) ->
     """
     kept = {name: Spool((shape.channels,), np.float32) for name in network.names}
     lanes = max(shape.channels, network.channels)
-    heard = _resampled((np.repeat(each, lanes // len(each), axis=0) for each in blocks()), shape.rate, network.rate)
+    widened = (np.repeat(each, lanes // len(each), axis=0) for each in blocks())
+    heard = audio.resampled(widened, shape.rate, network.rate)
     apart = _of_frames(heard, network, network.frames) if network.frames else _of_samples(heard, network)
     stems = (each if lanes == shape.channels else each.mean(axis=1, keepdims=True) for each in apart)
     rows = (np.ascontiguousarray(each).reshape(-1, each.shape[2]) for each in stems)
-    for piece in _resampled(rows, network.rate, shape.rate):
+    for piece in audio.resampled(rows, network.rate, shape.rate):
         for spool, stem in zip(kept.values(), np.split(piece, len(kept)), strict=True):
             spool.push(stem[:, : shape.frames - spool.rows].T)
     for spool in kept.values():  # resampling there and back may lose a sample
         spool.push(np.zeros((shape.frames - spool.rows, shape.channels), np.float32))
     return kept
-
-
-def _resampled(blocks: Blocks, rate: int, wanted: int) -> Iterator[Samples]:
-    """(channels, samples) each, at another rate; no sample moves."""
-    if rate == wanted:
-        yield from blocks
-        return
-    stream, channels = None, 0
-    for block in blocks:
-        channels = len(block)
-        stream = stream or soxr.ResampleStream(rate, wanted, channels, dtype="float32")
-        yield stream.resample_chunk(np.ascontiguousarray(block.T)).T
-    if stream is not None:
-        yield stream.resample_chunk(np.zeros((0, channels), np.float32), last=True).T
 
 
 def _of_samples(blocks: Blocks, network: Network) -> Iterator[Array]:

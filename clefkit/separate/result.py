@@ -1,4 +1,4 @@
-"""What a separation of one file found, and its sounds, which are made when the first of them is wanted."""
+"""What a separation of one file found, and its sounds: made when the first of them is wanted, or to be named."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ from clefkit.record import Source
 from clefkit.registry import Asset
 from clefkit.separate import whose
 from clefkit.spool import Spool
+from clefkit.tag import hearing
+from clefkit.tag import infer as tags
+from clefkit.transcribe.names import of_stems
 
-How = Callable[[Path, Shape], dict[str, Spool]]
+How = Callable[[Path, Shape], list[Spool]]
 
 BLOCK = 1 << 16
 REST = ""
 
 
 class Stem(NamedTuple):
-    """name: as its file, "1-violin"; kind: the same without numbers; facts: for its record; notes: that it plays"""
+    """number: of its sound, from 0; name: of its file, "1-violin"; kind: that without numbers; notes: that it plays
 
+    facts: for its record
+    """
+
+    number: int
     name: str
     kind: str
     facts: dict[str, Any]
@@ -39,7 +46,7 @@ class Stem(NamedTuple):
 class Result:
     """stems: those that were wanted; facts: for the records of all of them; how: takes the file apart
 
-    how(path, shape) gives the sound of every stem by name, wanted or not
+    how(path, shape) gives the sound of every stem, wanted or not
     """
 
     path: Path
@@ -56,7 +63,7 @@ class Result:
         with audio.native(self.path) as path:  # it is read several times
             shape = audio.shape(path)
             found = self.how(path, shape)
-            wanted = {name: found[name] for name in self.names}
+            wanted = {stem.name: found[stem.number] for stem in self.stems}
             wanted[REST] = _left(blocks(path, shape), shape, list(wanted.values()))
             return shape, wanted
 
@@ -122,11 +129,13 @@ def of(
         return _by_class(source, loaded.names, keep, facts, functools.partial(classes.split, network=loaded))
     assert checkpoint is not None
     assert thresholds is not None
-    folders = [asset.path if asset else None for asset in (timbre, tagger)]
-    wanted = whose.Settings(checkpoint.path, thresholds, instruments, *folders)
+    wanted = whose.Settings(checkpoint.path, thresholds, instruments, timbre.path if timbre else None)
     found = _notes(source, notes, wanted)
-    stems = _stems(found.notes)
-    return _kept(source, stems, keep, facts | {"instruments": len(stems)}, _by_timbre(found, network))
+    played, how = found.notes, _by_timbre(found, network)
+    if tagger is not None and len(played) and not found.known:
+        played, how = _named(source.path, played, how, tagger)
+    stems = _stems(played)
+    return _kept(source, stems, keep, facts | {"instruments": len(stems)}, how)
 
 
 def _notes(source: Source, notes: Asset | str | None, wanted: whose.Settings) -> whose.Parted:
@@ -142,14 +151,14 @@ def _by_class(
     source: Source, names: Sequence[str], keep: list[str], facts: dict[str, Any], split: Callable[..., dict[str, Spool]]
 ) -> Result:
     """Stems that are always the same. split: given blocks and shape, the sound of each of `names`"""
-    stems = [
-        Stem(f"{number}-{labels.plain(name)}", labels.plain(name), {"stem": {"name": name, "number": number}})
-        for number, name in enumerate(names, start=1)
-    ]
+    stems: list[Stem] = []
+    for number, name in enumerate(names):
+        kind = labels.plain(name)
+        stems.append(Stem(number, f"{number + 1}-{kind}", kind, {"stem": {"name": name, "number": number + 1}}))
 
-    def how(path: Path, shape: Shape) -> dict[str, Spool]:
+    def how(path: Path, shape: Shape) -> list[Spool]:
         found = split(lambda: blocks(path, shape), shape)
-        return {stem.name: found[name] for stem, name in zip(stems, names, strict=True)}
+        return [found[name] for name in names]
 
     return _kept(source, stems, keep, facts, how)
 
@@ -161,19 +170,33 @@ def _stems(found: Notes) -> list[Stem]:
         if (found.part == number).any():
             name = labels.label(number + 1, part)
             kind = re.sub(r"-\d+$", "", name.partition("-")[2])
-            stems.append(Stem(name, kind, whose.facts(found, number), alone(found, number)))
+            stems.append(Stem(number, name, kind, whose.facts(found, number), alone(found, number)))
     return stems
 
 
 def _by_timbre(found: whose.Parted, network: Asset | None) -> How:
-    def how(path: Path, shape: Shape) -> dict[str, Spool]:
+    def how(path: Path, shape: Shape) -> list[Spool]:
         from clefkit.separate import masks, stems
 
         session = None if network is None else masks.load(network.path)
-        sounds = stems.split(blocks(path, shape), shape, whose.played(found), session)
-        return {labels.label(number + 1, found.notes.parts[number]): sound for number, sound in enumerate(sounds)}
+        return stems.split(blocks(path, shape), shape, whose.played(found), session)
 
     return how
+
+
+def _named(path: Path, played: Notes, how: How, tagger: Asset) -> tuple[Notes, How]:
+    """The same notes and sounds, once made; parts are called what is heard in their sounds."""
+    with audio.native(path) as native:
+        shape = audio.shape(native)
+        sounds = how(native, shape)
+    model = tags.load(tagger.path)
+    return of_stems(played, [tags.listen(_mono(sound, shape.rate), model) for sound in sounds]), lambda *_: sounds
+
+
+def _mono(sound: Spool, rate: int) -> Iterator[Samples]:
+    """(samples,) each, at the rate at which `tag` hears."""
+    for block in audio.resampled((rows.mean(axis=1)[None] for rows in sound.pieces()), rate, hearing.RATE):
+        yield block[0]
 
 
 def _kept(source: Source, stems: list[Stem], keep: list[str], facts: dict[str, Any], how: How) -> Result:

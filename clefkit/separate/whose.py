@@ -17,9 +17,7 @@ from clefkit import notes as note_files
 from clefkit.errors import InputError
 from clefkit.notes import Notes, Part, take
 from clefkit.separate.atoms import Played
-from clefkit.tag import hearing as cells
-from clefkit.tag import infer as tags
-from clefkit.transcribe import infer, listen, names, places
+from clefkit.transcribe import infer, listen, places
 from clefkit.transcribe.thresholds import told
 
 PAUSE_S = 1.0  # shorter ones are none
@@ -30,7 +28,7 @@ class Settings(NamedTuple):
     """How notes are heard and shared out.
 
     model: the folder of a checkpoint of `transcribe`, with its thresholds; timbre: of the one that tells whose a note
-    is; tagger: of one of `tag`, or None
+    is
     instruments: how many there are; None: as many as there seem to be; 0: as many as given notes have tracks
     """
 
@@ -38,22 +36,23 @@ class Settings(NamedTuple):
     thresholds: dict[str, float]
     instruments: int | None
     timbre: Path | None
-    tagger: Path | None
 
 
 class Parted(NamedTuple):
-    """Notes, each of the part that it is most likely of; shares: (notes, parts), how likely it is of each of them"""
+    """Notes, each of the part that it is most likely of.
+
+    shares: (notes, parts), how likely it is of each of them; known: whether it was told whose they are
+    """
 
     notes: Notes
     shares: NDArray[np.float32]
+    known: bool = False
 
 
 def heard(path: Path, settings: Settings) -> Parted:
     """The notes of a sound file, a part a timbre."""
-    wanted = listen.Settings(
-        told(settings.thresholds, settings.model.name), instruments=settings.instruments, timbre=settings.timbre,
-        tagger=settings.tagger,
-    )  # fmt: skip
+    thresholds = told(settings.thresholds, settings.model.name)
+    wanted = listen.Settings(thresholds, instruments=settings.instruments, timbre=settings.timbre)
     model, sides = infer.load(settings.model), places.sides(path)
     found = listen.listen(lambda rate: audio.blocks(path, rate), model, wanted, sides=sides)
     return sure(found.notes) if found.shares is None else Parted(found.notes, found.shares)
@@ -75,14 +74,10 @@ def given(path: Path, score: Path, settings: Settings) -> Parted:
         raise InputError(f"the notes of {score.name} begin after its end")
     tracks = len(np.unique(found.part))
     if settings.instruments == 0 and tracks > 1:
-        return sure(found)
+        return sure(found)._replace(known=True)
     if settings.timbre is None:
         return sure(replace(found, part=np.zeros_like(found.part), parts=(Part("all"),)))
-    shared = whose(path, found, settings.timbre, settings.instruments or None)
-    if settings.tagger is None:
-        return shared
-    tagged = tags.listen(audio.blocks(path, cells.RATE), tags.load(settings.tagger))
-    return shared._replace(notes=names.named(shared.notes, tagged, apart=True))
+    return whose(path, found, settings.timbre, settings.instruments or None)
 
 
 def melodic(found: Notes) -> Notes:

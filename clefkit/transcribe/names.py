@@ -5,6 +5,10 @@ where it is high, and pauses where it is low; so each name has a likelihood for 
 that it is highest. Cells in which a part plays alone count most. Two parts may have one name, which is then numbered,
 if that is four times as likely as other names. A part that fits none of the instruments that are there keeps what
 `timbre` called it.
+
+When there is a stem of each part (`separate`), that is asked instead: it is called what it is likely to be, if other
+names are much less so. Of 72 stems on sounds that are strange to `tag` (the validation half of
+`train.separate.heldout`, without their names) five are called right so and eight wrong, from the mixture ten and twenty.
 """
 
 from __future__ import annotations
@@ -50,8 +54,10 @@ PROGRAMS: dict[str, tuple[tuple[int, int], ...]] = {
     "strings_ensemble": ((0, 48),),
 }
 PITCHED = [LEAVES.index(name) for name in PROGRAMS]
+CLEARLY = 0.6  # a stem of its own isn't called what is less likely, nor if its odds aren't TIMES those of other names
 SURE = 0.02  # no cell says more than 1 - SURE or less than SURE
-TWICE = np.log(4.0)
+TIMES = 4.0
+TWICE = np.log(TIMES)
 LEAST = np.log(0.2)  # of the mean logarithm of a name's probability where its part plays
 
 
@@ -70,7 +76,19 @@ def named(notes: Notes, heard: Heard, apart: bool) -> Notes:
     paused = _mean((~plays & plays.any(axis=0)).astype(float), np.log(1 - likely))
     fits = (agreed >= LEAST) & plays.any(axis=1, keepdims=True)
     chosen = [LEAVES[there[name]] if fits[part, name] else "" for part, name in enumerate(_shared(agreed + paused))]
-    return replace(notes, parts=tuple(_part(notes, number, chosen) for number in range(len(notes.parts))))
+    return _called(notes, chosen)
+
+
+def of_stems(notes: Notes, stems: Sequence[Heard]) -> Notes:
+    """The same notes, their parts with names and programs of what is heard in the stem of each."""
+    return _called(notes, [_clearly(heard.clip[PITCHED]) for heard in stems])
+
+
+def _clearly(likely: Floats) -> str:
+    """The name that is likely, and much likelier than any other; or none. likely: (PITCHED,)"""
+    second, first = np.argsort(likely)[-2:]
+    odds = likely / (1 - np.minimum(likely, 1 - SURE))
+    return LEAVES[PITCHED[first]] if likely[first] >= CLEARLY and odds[first] >= TIMES * odds[second] else ""
 
 
 def _plays(notes: Notes, cells: int) -> NDArray[np.bool_]:
@@ -94,6 +112,11 @@ def _shared(fits: Floats) -> list[int]:
 
     again = [fits - TWICE * times for times in range(len(fits))]
     return [int(column) % fits.shape[1] for column in linear_sum_assignment(-np.hstack(again))[1]]
+
+
+def _called(notes: Notes, chosen: Sequence[str]) -> Notes:
+    """chosen: the name of each part; without one it keeps what it has"""
+    return replace(notes, parts=tuple(_part(notes, number, chosen) for number in range(len(notes.parts))))
 
 
 def _part(notes: Notes, number: int, chosen: Sequence[str]) -> Part:
