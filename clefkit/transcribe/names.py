@@ -8,7 +8,7 @@ if that is four times as likely as other names. A part that fits none of the ins
 
 When there is a stem of each part (`separate`), that is asked instead: it is called what it is likely to be, if other
 names are much less so. Of 72 stems on sounds that are strange to `tag` (the validation half of
-`train.separate.heldout`, without their names) five are called right so and eight wrong, from the mixture ten and twenty.
+`train.separate.heldout`) five are called right so and eight wrong; from the mixture ten and twenty.
 """
 
 from __future__ import annotations
