@@ -1,9 +1,9 @@
 """The recipe of the network that refines masks (`clefkit.nets.masks`).
 
-Each step takes six seconds of a mixture, sometimes of two laid over each other, with the notes of every stem as they
-are, or a little off, with some missing, as a transcription has them. The loss is what is wrong of each masked stem, in
-decibels below the stem (the ratio that SI-SDR measures, in the complex spectrum), and how far off magnitudes are, so
-that soft and high sounds count, too.
+Each step takes a mixture, sometimes two laid over each other, with the notes of every stem as they are, or a little
+off, with some missing, as a transcription has them. Atoms are fitted to all of it, six seconds are looked at. The loss
+is what is wrong of each masked stem, in decibels below the stem (the ratio that SI-SDR measures, in the complex
+spectrum), and how far off magnitudes are, so that soft and high sounds count, too.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ GUESSED = 0.3  # of the examples have notes of which it isn't known whose they a
 OFF = 0.4  # of the examples have notes as a transcription has them
 GAIN_DB = 4.0
 FLOOR = 0.01  # of the mixture's energy: an error that is as good as none
+SILENT = 1e-6
 MAGNITUDES = 2.0
 
 
@@ -52,45 +53,41 @@ class Example(NamedTuple):
 
 def draw(shards: Sequence[Shard], generator: Generator) -> Example:
     """One example."""
-    stems, rest, notes = _stretch(shards, generator)
+    stems, rest, notes = _mixture(shards, generator)
     if generator.random() < LAID_OVER:
-        others, other_rest, other_notes = _stretch(shards, generator)
+        others, other_rest, other_notes = _mixture(shards, generator)
         if len(stems) + len(others) <= MOST_STEMS:
             other_notes[:, 4] += len(stems)
             stems, rest = np.concatenate([stems, others]), rest + other_rest
             notes = np.concatenate([notes, other_notes])
     grid = Grid(features.RATE)
-    spectra = grid.spectra(np.concatenate([stems, rest[None]]))[:, :FRAMES]
+    spectra = grid.spectra(np.concatenate([stems, rest[None]]))
     mixture = spectra.sum(axis=0)
     if generator.random() < OFF:
         notes = _off(notes, generator)
     onset, offset, pitch = notes[:, :3].T.astype(np.float64)
     played = Played(onset, offset, pitch, _shares(notes[:, 4].astype(np.int64), len(stems), generator))
     magnitudes = np.abs(mixture)
-    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes).model()
-    views = masks.views(model, magnitudes, float(magnitudes.max()) * 10 ** (generator.uniform(0, 12) / 20))
+    first = int(generator.integers(0, max(1, len(mixture) - FRAMES + 1)))
+    here = slice(first, first + FRAMES)
+    model = atoms.fitted(atoms.of(played, grid, 0, magnitudes), magnitudes).model(here.start, here.stop)
+    views = masks.views(model, magnitudes[here], float(magnitudes.max()) * 10 ** (generator.uniform(0, 12) / 20))
     bins = slice(masks.BINS // int(generator.choice(PARTS, p=PARTS_SEEN)))
     seen, share = (each[..., bins].astype(np.float16) for each in views)
-    return Example(seen, share, mixture[:, bins], spectra[:-1, :, bins])
+    return Example(seen, share, mixture[here, bins], spectra[:-1, here, bins])
 
 
-def _stretch(shards: Sequence[Shard], generator: Generator) -> tuple[Array, Array, Array]:
-    """Stems, rest and notes (columns as `data.COLUMNS`) of some seconds."""
+def _mixture(shards: Sequence[Shard], generator: Generator) -> tuple[Array, Array, Array]:
+    """Stems, rest and notes (columns as `data.COLUMNS`) of a mixture."""
     while True:
         shard = shards[int(generator.integers(len(shards)))]
         number = int(generator.integers(len(shard.names)))
         if len(shard.names[number]) == 1 and generator.random() > ALONE:
             continue
-        length = FRAMES * Grid(features.RATE).hop
-        start = int(generator.integers(0, shard.stems[number].shape[1] - length))
-        notes = shard.notes[number].copy()
-        notes[:, :2] -= np.float32(start / features.RATE)
-        inside = (notes[:, 1] > -atoms.RINGS_S) & (notes[:, 0] < length / features.RATE)
-        if inside.sum() >= 2:
-            sound = shard.stems[number][:, start : start + length].astype(np.float32) / 32767
-            gains = 10 ** (generator.uniform(-GAIN_DB, GAIN_DB, len(sound)) / 20)
-            sound *= gains.astype(np.float32)[:, None]
-            return np.asarray(sound[:-1], np.float32), np.asarray(sound[-1], np.float32), notes[inside]
+        sound = shard.stems[number].astype(np.float32) / 32767
+        gains = 10 ** (generator.uniform(-GAIN_DB, GAIN_DB, len(sound)) / 20)
+        sound *= gains.astype(np.float32)[:, None]
+        return np.asarray(sound[:-1], np.float32), np.asarray(sound[-1], np.float32), shard.notes[number].copy()
 
 
 def _off(notes: Array, generator: Generator) -> Array:
@@ -121,7 +118,7 @@ def losses(found: Tensor, mixture: Tensor, stems: Tensor) -> tuple[Tensor, Tenso
     found: (stems, frames, bins), masks; mixture, stems: complex
     """
     energy = stems.abs().square().sum(dim=(1, 2))
-    whole = mixture.abs().square().sum()
+    whole = mixture.abs().square().sum() + SILENT
     wrong = (found * mixture - stems).abs().square().sum(dim=(1, 2))
     distortion = 10 * torch.log10((wrong + 1e-4 * whole) / (energy + FLOOR * whole))
     heard, wanted = (found * mixture.abs() + 1e-6).pow(0.3), (stems.abs() + 1e-6).pow(0.3)
