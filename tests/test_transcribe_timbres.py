@@ -159,9 +159,18 @@ def test_parts_come_in_the_order_of_the_notes(by_height: Path, block: int) -> No
 
 
 def test_pitches_that_no_piano_has_do_no_harm(by_height: Path) -> None:
-    found = notes.make([0.5, 1.0, 1.5, 2.0], [0.9, 1.4, 1.9, 2.4], [5, 5, 120, 120])
-    shares, _ = listen.shared_out(lambda _: [noise(3)], by_height, found, None)
-    assert shares.argmax(axis=1).tolist() == [0, 0, 1, 1]
+    onset = np.arange(8) / 2
+    found = notes.make(onset, onset + 0.4, [5] * 4 + [120] * 4)
+    shares, _ = listen.shared_out(lambda _: [noise(5)], by_height, found, None)
+    assert shares.argmax(axis=1).tolist() == [0] * 4 + [1] * 4
+
+
+def test_two_or_three_notes_are_no_instrument_unless_there_must_be_one(by_height: Path) -> None:
+    onset = np.arange(7) / 2
+    found = notes.make(onset, onset + 0.4, [50] * 4 + [80] * 3)
+    for instruments, parts in ((None, 1), (2, 2)):
+        shares, _ = listen.shared_out(lambda _: [noise(4)], by_height, found, instruments)
+        assert shares.shape == (7, parts)
 
 
 def test_without_notes_there_is_one_part(by_height: Path) -> None:
@@ -172,22 +181,22 @@ def test_without_notes_there_is_one_part(by_height: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "told", "named"),
-    [(each, [0, 0, 1, 1], ["timbre 1", "timbre 2"]) for each in (None, 2)] + [(1, [0, 0, 0, 0], [""])],
+    [(each, [0] * 4 + [1] * 4, ["timbre 1", "timbre 2"]) for each in (None, 2)] + [(1, [0] * 8, [""])],
 )
 def test_notes_of_models_with_other_eyes_are_told_apart_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: int | None, told: list[int], named: list[str]
 ) -> None:
-    """A network that takes samples and hears middle C; here, notes of the first three seconds are of one instrument."""
+    """A network that takes samples and hears middle C; here, notes of the first four seconds are of one instrument."""
 
     class Early(Together):
         def run(self, _outputs: None, inputs: dict[str, Array]) -> list[Array]:
-            early = inputs["placed"][:, 0] < 3
+            early = inputs["placed"][:, 0] < 3.9
             return [np.where(early[:, None] == early[None], 3, -3).astype(np.float32)]
 
     monkeypatch.setattr(timbre, "load", lambda _: Model(Single(), Early(), Limits(0.0, 0.03)))
     model = infer.load(tiny_graphs.write(tmp_path / "theirs", tiny_graphs.of_samples(), tiny_graphs.OF_SAMPLES))
     time = np.arange(8 * RATE) / RATE
-    tone = 0.5 * np.sin(2 * np.pi * 261.6 * time) * (time % 2 < 0.5)
+    tone = 0.5 * np.sin(2 * np.pi * 261.6 * time) * (time % 1 < 0.4)
     wanted = listen.Settings(model.thresholds, instruments=given, timbre=Path("early"))
     heard = listen.listen(
         lambda rate: [audio.resample(Audio(tone[None].astype(np.float32), RATE), rate).samples[0]], model, wanted

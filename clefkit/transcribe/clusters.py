@@ -21,6 +21,7 @@ Indices = NDArray[np.int64]
 Odds = Callable[[Indices], Array]
 
 MOST = 6  # instruments
+FEWEST = 4  # notes of an instrument, if nobody says how many there are: two or three may be any one's
 REMEMBERED = 400  # notes that are put together
 TOGETHER = 200  # of the others that are looked at at once
 
@@ -62,14 +63,15 @@ def linked(among: Array, least: float, instruments: int | None) -> Indices:
     ceiling = float(among.max())
     tree = hierarchy.linkage(distance.squareform(ceiling - among, checks=False), "average")
     if instruments is not None:
-        return _large(among, tree, instruments, least)
+        return _large(among, tree, instruments, max(least * count, 2))
     labels = hierarchy.fcluster(tree, ceiling, "distance") - 1
-    wanted = int((np.bincount(labels) >= max(least * count, 2)).sum())
-    return _large(among, tree, int(np.clip(wanted, 1, MOST)), least)
+    fewest = max(least * count, FEWEST)
+    wanted = int((np.bincount(labels) >= fewest).sum())
+    return _large(among, tree, int(np.clip(wanted, 1, MOST)), fewest)
 
 
-def _large(among: Array, tree: NDArray[np.float64], wanted: int, least: float) -> Indices:
-    """The first cut of the tree with as many parts that are large enough; the notes of smaller ones go to these."""
+def _large(among: Array, tree: NDArray[np.float64], wanted: int, fewest: float) -> Indices:
+    """The first cut of the tree with as many parts of so many notes; the notes of smaller ones go to these."""
     from scipy.cluster import hierarchy
 
     count = len(among)
@@ -77,7 +79,7 @@ def _large(among: Array, tree: NDArray[np.float64], wanted: int, least: float) -
     for number in range(min(wanted, count), min(count, 12 * wanted) + 1):
         labels = hierarchy.fcluster(tree, number, "maxclust") - 1
         sizes = np.bincount(labels)
-        if (sizes >= max(least * count, 2)).sum() >= wanted:
+        if (sizes >= fewest).sum() >= wanted:
             break
     sizes = np.bincount(labels)
     kept = np.sort(np.argsort(-sizes, kind="stable")[:wanted])
