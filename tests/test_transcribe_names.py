@@ -111,7 +111,7 @@ def stem(**probabilities: float) -> Heard:
     [
         ({"flute": 0.9, "piano": 0.4}, "flute"),
         ({"flute": 0.9, "piano": 0.85}, "timbre 1"),
-        ({"flute": 0.55}, "timbre 1"),
+        ({"flute": 0.65}, "timbre 1"),
         ({"flute": 1.0, "drums": 1.0}, "flute"),
         ({"drums": 0.9}, "timbre 1"),
         ({}, "timbre 1"),

@@ -8,7 +8,7 @@ if that is four times as likely as other names. A part that fits none of the ins
 
 When there is a stem of each part (`separate`), that is asked instead: it is called what it is likely to be, if other
 names are much less so. Of 72 stems on sounds that are strange to `tag` (the validation half of
-`train.separate.heldout`) five are called right so and eight wrong; from the mixture ten and twenty.
+`train.separate.heldout`) five are called right so and seven wrong; from the mixture ten and twenty.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PROGRAMS: dict[str, tuple[tuple[int, int], ...]] = {
     "strings_ensemble": ((0, 48),),
 }
 PITCHED = [LEAVES.index(name) for name in PROGRAMS]
-CLEARLY = 0.6  # a stem of its own isn't called what is less likely, nor if its odds aren't TIMES those of other names
+CLEARLY = 0.7  # a stem of its own isn't called what is less likely, nor if its odds aren't TIMES those of other names
 SURE = 0.02  # no cell says more than 1 - SURE or less than SURE
 TIMES = 4.0
 TWICE = np.log(TIMES)
