@@ -27,8 +27,7 @@ MOST_SPANS = 500
 class Settings(NamedTuple):
     """How notes are heard and shared out.
 
-    model: the folder of a checkpoint of `transcribe`, with its thresholds; timbre: of the one that tells whose a note
-    is
+    model: the folder of a checkpoint of `transcribe`, with its thresholds; timbre: of one that tells whose notes are
     instruments: how many there are; None: as many as there seem to be; 0: as many as given notes have tracks
     """
 
