@@ -18,10 +18,10 @@ from torch.nn import functional
 
 from clefkit.transcribe import timbre
 
-WIDTH = 112
-TOKEN = 128  # numbers that `Timbre` tells of a note
+WIDTH = 192
+TOKEN = 192  # numbers that `Timbre` tells of a note
 HEADS = 4
-LAYERS = 3
+LAYERS = 4
 POINT = 32  # dimensions of the sphere on which notes of one instrument are close
 BESIDE = 13  # numbers that say how two notes lie to each other
 

@@ -176,7 +176,9 @@ def _drawn(seed: int, step: int) -> list[Some]:
 def loss(branch: Branch, some: Sequence[Some]) -> tuple[Tensor, loop.Figures]:
     """The mean loss of some recordings; for people, cross-entropy, contrastive loss, share of pairs told right."""
     views = zip(*(each.views for each in some), strict=True)
-    tokens = branch.timbre(*(torch.from_numpy(np.concatenate(parts)) for parts in views))
+    with torch.autocast("cpu", torch.bfloat16):  # a third less time
+        tokens = branch.timbre(*(torch.from_numpy(np.concatenate(parts)) for parts in views))
+    tokens = tokens.float()
     value, figures = torch.zeros(()), np.zeros(3)
     for each, mine in zip(some, tokens.split([len(each.who) for each in some]), strict=True):
         points, beside = branch.context.points(mine, torch.from_numpy(each.placed))
