@@ -78,7 +78,7 @@ def test_there_are_six_instruments_at_most() -> None:
 
 
 def test_a_few_notes_are_no_instrument_and_go_to_others() -> None:
-    odds, whose = timbres([100, 60, 3], default_rng(7))
+    odds, whose = timbres([100, 60, 4], default_rng(7))
     part = parts(odds, len(whose), LEAST)
     assert agree(part[whose < 2], whose[whose < 2])
     assert set(part[whose == 2].tolist()) <= {0, 1}
