@@ -217,7 +217,7 @@ def verdict(name: str, program: int) -> str:
     """Whether a name is that of a General MIDI instrument."""
     if name == "timbre":
         return "none"
-    role = next(role for role in players.roles() if program in role.programs and not role.kit)
+    role = players.by_program(program)
     leaf = name.replace(" ", "_")
     return "right" if leaf == role.leaf else "near" if leaf in role.unknown else "wrong"
 

@@ -59,8 +59,9 @@ def _takes(instrument: Instrument, number: int, works: dict[str, list[Notes]], s
 
 def _role(instrument: Instrument) -> Role:
     """The role of the table that has its program, with its own range."""
-    found = next(role for role in players.roles() if instrument.program in role.programs and not role.kit)
-    return found._replace(lowest=instrument.lowest, highest=instrument.highest, chords=instrument.chords)
+    return players.by_program(instrument.program)._replace(
+        lowest=instrument.lowest, highest=instrument.highest, chords=instrument.chords
+    )
 
 
 @lru_cache(maxsize=64)

@@ -89,6 +89,11 @@ def roles() -> tuple[Role, ...]:
     return tuple(_role(row) for row in tomllib.loads(TABLE.read_text(encoding="utf-8"))["role"])
 
 
+def by_program(program: int) -> Role:
+    """The role that a General MIDI instrument plays."""
+    return next(role for role in roles() if program in role.programs and not role.kit)
+
+
 def _role(row: dict[str, Any]) -> Role:
     low, high = row["range"]
     return Role(
