@@ -6,15 +6,13 @@ would right its pitch; of each stretch, whether it is spoilt at all, and how sev
 it is there, learnt from its own kinds of corruption and their real twins alone; of each pair, that the twin is the more
 spoilt one. Half of all pairs are shuffles, the hardest to hear.
 
-Muon for the matrices within (Jordan et al. 2024), AdamW for the rest, bfloat16. The learning rate falls to 0 from
-three tenths of the steps on. What is kept is a moving average of the weights. The state is saved every 500 steps; a
-training goes on from there. Stretches are drawn by another process and depend on nothing but the seed and the step.
+Muon for the matrices within, AdamW for the rest, bfloat16. The learning rate falls to 0 from three tenths of the steps
+on. The state is saved every 500 steps; a training goes on from there. Stretches are drawn by another process and depend
+on nothing but the seed and the step.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,10 +27,10 @@ from torch.nn import functional
 from clefkit.critique import context
 from clefkit.critique.corrupt import KINDS
 from clefkit.critique.infer import MARKS
-from clefkit.errors import MissingError
 from clefkit.nets.critic import Critic, Judged
 from clefkit.train import ahead, pieces, spoil
-from clefkit.train import state as kept
+from clefkit.train import state as states
+from clefkit.train.state import State
 
 PAIRS = 16
 BATCHES = 4  # drawn together, so that those of a batch are alike long
@@ -40,7 +38,7 @@ RATE = 2e-3
 DECAY = 0.01
 WARM_UP = 200
 FALLS_FROM = 0.3
-AVERAGE = 0.998
+LONGEST = 2.0  # of gradients
 SAVE_EVERY = 500
 AHEAD = 6  # groups of batches that may wait
 MARKS_WEIGHT, SHIFT_WEIGHT, PAIR_WEIGHT = 2.0, 0.5, 0.5
@@ -63,16 +61,6 @@ class Batch(NamedTuple):
     spoilt: NDArray[Any]
     severity: NDArray[Any]
     kind: NDArray[Any]
-
-
-class State(NamedTuple):
-    """Everything that changes while training."""
-
-    network: nn.Module
-    average: nn.Module
-    within: torch.optim.Muon
-    rest: torch.optim.AdamW
-    step: int
 
 
 def collate(examples: Sequence[spoil.Example]) -> Batch:
@@ -146,57 +134,32 @@ def train(
     """
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
-    state = _start(task, work, seed)
-    began, sums, at = time.monotonic(), dict[str, float](), state.step
+    state, means = _begin(task, work, seed), states.Means()
+    began, at = time.monotonic(), state.step
     for batch in ahead.drawn(_drawn, range(state.step, steps), BATCHES, AHEAD, _prepare, (corpus, shares, task, seed)):
-        parts = _learn(task, state, batch, task.rate * _share(state.step, steps))
-        state = state._replace(step=state.step + 1)
-        for name, value in parts.items():
-            sums[name] = sums.get(name, 0.0) + value
+        means.add(_learn(task, state, batch, states.rate(task.rate, state.step, steps, WARM_UP, FALLS_FROM)))
         if state.step % SAVE_EVERY == 0 or state.step == steps:
-            kept.save(work / "state.pt", state)
-            passed = state.step - at
-            row: dict[str, Any] = {"step": state.step} | {
-                name: round(total / passed, 4) for name, total in sums.items()
-            }
-            row["speed"] = round(passed * 2 * PAIRS / (time.monotonic() - began), 1)
-            kept.log(work / "log.csv", row)
+            state.save(work)
+            row = {"step": state.step, **means.told()}
+            row["speed"] = round((state.step - at) * 2 * PAIRS / (time.monotonic() - began), 1)
+            states.log(work, row)
             yield row
-            began, sums, at = time.monotonic(), {}, state.step
+            began, at = time.monotonic(), state.step
 
 
 def trained(task: Task, work: Path) -> tuple[nn.Module, int]:
     """The network as it is now, averaged, and after how many steps. Raises MissingError when there is none."""
-    if not (work / "state.pt").is_file():
-        raise MissingError(f"nothing was trained in {work.name} yet")
-    state = _start(task, work, 0)
-    return state.average, state.step
+    states.there(work)
+    state = _begin(task, work, 0)
+    return state.shipped(), state.step
 
 
-def _share(step: int, steps: int) -> float:
-    """Of the highest learning rate."""
-    falls = steps * FALLS_FROM
-    return min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
-
-
-def _learn(task: Task, state: State, batch: Sequence[NDArray[Any]], rate: float) -> dict[str, float]:
-    state.network.train()
-    for optimiser in (state.within, state.rest):
-        optimiser.param_groups[0]["lr"] = rate
+def _learn(task: Task, state: State[nn.Module], batch: Sequence[NDArray[Any]], rate: float) -> dict[str, float]:
     tensors = [torch.from_numpy(each) for each in batch]
     with torch.autocast("cpu", torch.bfloat16):
         said = state.network(*(each.float() for each in tensors[: task.inputs]))
     parts = task.loss(type(said)(*(each.float() for each in said)), tensors)
-    total = torch.stack(list(parts.values())).sum()
-    state.network.zero_grad()
-    total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
-    state.within.step()  # type: ignore[no-untyped-call]
-    state.rest.step()
-    keep = min(AVERAGE, state.step / (state.step + 20))
-    kept.follow(state.average, state.network, keep)
-    if not math.isfinite(float(total.detach())):
-        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    state.learn(torch.stack(list(parts.values())).sum(), rate, LONGEST)
     return {name: float(value.detach()) for name, value in parts.items()}
 
 
@@ -217,14 +180,8 @@ def _drawn(number: int) -> list[Sequence[NDArray[Any]]]:
     return [task.collate([each for pair in pairs[PAIRS * k : PAIRS * (k + 1)] for each in pair]) for k in order]
 
 
-def _start(task: Task, work: Path, seed: int) -> State:
-    """A new state, or the one that was saved."""
-    torch.manual_seed(seed)
-    network = task.make()
-    average = copy.deepcopy(network).eval()
-    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
-    last = work / "state.pt"
-    return state._replace(step=kept.restore(last, state)) if last.is_file() else state
+def _begin(task: Task, work: Path, seed: int) -> State[nn.Module]:
+    return states.begin(task.make, _within, work, seed, rate=task.rate, decay=DECAY)
 
 
 def _within(network: nn.Module) -> Iterator[nn.Parameter]:

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from clefkit.nets.enhance import Enhance
 from clefkit.train import ahead
-from clefkit.train import state as kept
+from clefkit.train import state as states
 from clefkit.train.enhance import batches, losses, pairs
 from clefkit.train.enhance.batches import Batch
 from clefkit.train.enhance.pairs import Pairs
+from clefkit.train.state import State
 
 RATE, DECAY, WARM_UP, FALLS_FROM = 3e-3, 0.01, 100, 0.35
-AVERAGE = 0.998
+LONGEST = 1.0  # of gradients
 BATCH = 8
 AS_MADE = 0.4  # of a training from its beginning: as long pairs are not varied
 EVERY, JUDGED = 100, 500
 TOGETHER, AHEAD = 4, 3
-
-
-class State(NamedTuple):
-    """As `state` keeps it."""
-
-    network: Enhance
-    average: Enhance
-    within: torch.optim.Optimizer
-    rest: torch.optim.Optimizer
-    step: int
 
 
 def train(
@@ -47,20 +36,15 @@ def train(
     yields: every EVERY steps, the losses since; every JUDGED steps also those of the validation set
     """
     torch.set_num_threads(threads)
-    state = _start(work, seed, begin)
+    state, means = _begin(work, seed, begin), states.Means()
     held_out, plain = judges(shards), 0 if begin else round(AS_MADE * steps)
-    sums: dict[str, float] = {}
     for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (shards, seed, plain)):
-        found = _learn(state, batch, _rate(state.step, steps))
-        state = state._replace(step=state.step + 1)
-        sums = {name: sums.get(name, 0.0) + value for name, value in found.items()}
+        means.add(_learn(state, batch, states.rate(RATE, state.step, steps, WARM_UP, FALLS_FROM)))
         if state.step % EVERY == 0 or state.step == steps:
-            count = EVERY if state.step % EVERY == 0 else state.step % EVERY
-            row = {"step": state.step, **{name: round(value / count, 4) for name, value in sums.items()}}
+            row = {"step": state.step, **means.told()}
             if state.step % JUDGED == 0 or state.step == steps:
                 row |= {f"held_out_{name}": value for name, value in judged(state.average, held_out).items()}
-                kept.save(work / "state.pt", state)
-            sums = {}
+                state.save(work)
             yield row
 
 
@@ -70,9 +54,10 @@ def judges(shards: Path) -> list[Pairs]:
 
 
 def trained(work: Path) -> tuple[Enhance, int]:
-    """The averaged network that a training left, and its step."""
-    state = _start(work, 0, None)
-    return state.average, state.step
+    """The averaged network that a training left, and its step. Raises MissingError when there is none."""
+    states.there(work)
+    state = _begin(work, 0, None)
+    return state.shipped(), state.step
 
 
 def judged(network: Enhance, held_out: Sequence[Pairs]) -> dict[str, float]:
@@ -88,25 +73,12 @@ def judged(network: Enhance, held_out: Sequence[Pairs]) -> dict[str, float]:
     return {name: round(float(torch.cat(values).mean()), 4) for name, values in found.items()}
 
 
-def _learn(state: State, batch: Batch, rate: float) -> dict[str, float]:
-    for optimiser in (state.within, state.rest):
-        optimiser.param_groups[0]["lr"] = rate
+def _learn(state: State[Enhance], batch: Batch, rate: float) -> dict[str, float]:
     heard, floors, overall, clean = (torch.from_numpy(each).float() for each in batch)
     measured = losses.measures(heard, clean, state.network(heard, floors, overall))
     total = losses.total(measured)
-    state.network.zero_grad()
-    torch.autograd.backward(total)
-    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
-    for optimiser in (state.within, state.rest):
-        optimiser.step()
-    kept.follow(state.average, state.network, min(AVERAGE, state.step / (state.step + 20)))
-    if not math.isfinite(float(total.detach())):
-        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    state.learn(total, rate, LONGEST)
     return {"total": float(total.detach()), **{name: float(each.detach().mean()) for name, each in measured.items()}}
-
-
-def _rate(step: int, steps: int) -> float:
-    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps * (1 - FALLS_FROM)))
 
 
 def _within(network: Enhance) -> list[Tensor]:
@@ -116,17 +88,14 @@ def _within(network: Enhance) -> list[Tensor]:
     return [network.inward.weight, network.outward.weight, *recurrent]
 
 
-def _start(work: Path, seed: int, begin: Path | None) -> State:
-    """A new state, or that of a checkpoint, or the one that was saved."""
-    torch.manual_seed(seed)
-    network = Enhance().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if begin is not None:
+def _begin(work: Path, seed: int, begin: Path | None) -> State[Enhance]:
+    """The state that was saved, or that of a checkpoint, or a new one."""
+    state = states.begin(Enhance, _within, work, seed, rate=RATE, decay=DECAY)
+    if begin is not None and state.step == 0:
         weights = load_file(begin / "weights.safetensors")
-        network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    average = copy.deepcopy(network).eval()
-    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
-    last = work / "state.pt"
-    return state._replace(step=kept.restore(last, state)) if last.is_file() else state
+        for network in (state.network, state.average):
+            network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    return state
 
 
 _STOCK: dict[str, Any] = {}

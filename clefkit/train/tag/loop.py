@@ -12,15 +12,12 @@ Gal, Cipolla 2018, "Multi-task learning using uncertainty to weigh losses"):
     decoded        the bands of the mixture, out of all instruments' spaces
     agreed         of recordings that nobody labelled: two versions of one are heard alike
 
-Muon (Jordan et al. 2024) for the layers within, AdamW for the rest, bfloat16; the learning rate soon begins to fall, in
-a straight line to 0. What is kept is a moving average of the weights. `train` saves its state every 250 steps and goes
-on from there.
+Muon for the layers within, AdamW for the rest, bfloat16; the learning rate soon begins to fall, in a straight line
+to 0. `train` saves its state every 250 steps and goes on from there.
 """
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +29,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clefkit.errors import MissingError
 from clefkit.nets.tag import SPACE, Heard, Tag
 from clefkit.tag.hearing import BANDS, FRAMES
 from clefkit.tag.vocabulary import LEAVES
 from clefkit.train import ahead
-from clefkit.train import state as kept
+from clefkit.train import state as states
+from clefkit.train.state import State
 from clefkit.train.tag import batches
 from clefkit.train.tag.batches import Batch
 
@@ -45,7 +42,7 @@ RATE = 3e-3
 DECAY = 0.02
 WARM_UP = 200
 FALLS_FROM = 0.3
-AVERAGE = 0.998
+LONGEST = 5.0  # of gradients
 SAVE_EVERY = 250
 AHEAD = 3
 TOGETHER = 4  # batches that a worker makes at once
@@ -66,16 +63,6 @@ class Learner(nn.Module):
         self.weights = nn.Parameter(torch.zeros(len(LOSSES)))
 
 
-class State(NamedTuple):
-    """Everything that changes while training."""
-
-    network: Learner
-    average: Learner
-    within: torch.optim.Muon
-    rest: torch.optim.AdamW
-    step: int
-
-
 class Start(NamedTuple):
     """folder: of a checkpoint to begin with, or None; freeze: its trunk stays as it is"""
 
@@ -93,30 +80,25 @@ def train(
     """
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
-    state = _begin(work, seed, start)
-    began, sums, at, heard_s = time.monotonic(), dict[str, float](), state.step, 0.0
+    state, means = _begin(work, seed, start), states.Means()
+    began, heard_s = time.monotonic(), 0.0
     for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (bank, unlabelled, seed)):
-        parts = _learn(state, batch, _rate(state.step, steps), freeze=start.freeze)
-        state = state._replace(step=state.step + 1)
+        means.add(_learn(state, batch, _rate(state.step, steps), freeze=start.freeze))
         heard_s += batch.seen.shape[0] * batch.seen.shape[2] / FRAMES / 10
-        for name, value in parts.items():
-            sums[name] = sums.get(name, 0.0) + value
         if state.step % SAVE_EVERY == 0 or state.step == steps:
-            kept.save(work / "state.pt", state)
-            row: dict[str, Any] = {"step": state.step}
-            row |= {name: round(total / (state.step - at), 4) for name, total in sums.items()}
+            state.save(work)
+            row = {"step": state.step, **means.told()}
             row["speed"] = round(heard_s / (time.monotonic() - began), 1)
-            kept.log(work / "log.csv", row)
+            states.log(work, row)
             yield row
-            began, sums, at, heard_s = time.monotonic(), {}, state.step, 0.0
+            began, heard_s = time.monotonic(), 0.0
 
 
 def trained(work: Path) -> tuple[Tag, int]:
     """The network as it is now, averaged, and after how many steps. Raises MissingError when there is none."""
-    if not (work / "state.pt").is_file():
-        raise MissingError(f"nothing was trained in {work.name} yet")
-    state = _start(work, 0)
-    return state.average.tag.to(memory_format=torch.contiguous_format), state.step  # type: ignore[call-overload]
+    states.there(work)
+    state = _begin(work, 0, Start(None, freeze=False))
+    return state.shipped().tag, state.step
 
 
 def losses(learner: Learner, heard: Heard, batch: Batch, seen: Tensor) -> dict[str, Tensor]:
@@ -218,17 +200,14 @@ def _agreed(heard: Heard, first: int) -> Tensor:
 
 
 def _rate(step: int, steps: int) -> float:
-    falls = steps * FALLS_FROM
-    return RATE * min(1.0, (step + 1) / WARM_UP) * min(1.0, (steps - step) / (steps - falls))
+    return states.rate(RATE, step, steps, WARM_UP, FALLS_FROM)
 
 
-def _learn(state: State, batch: Batch, rate: float, *, freeze: bool) -> dict[str, float]:
+def _learn(state: State[Learner], batch: Batch, rate: float, *, freeze: bool) -> dict[str, float]:
     state.network.train()
     if freeze:
         for part in trunk(state.network.tag):
             part.eval()
-    for optimiser in (state.within, state.rest):
-        optimiser.param_groups[0]["lr"] = rate
     torch.manual_seed(state.step)  # for what is dropped
     seen = torch.from_numpy(batch.seen).float().div_(255).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -238,17 +217,7 @@ def _learn(state: State, batch: Batch, rate: float, *, freeze: bool) -> dict[str
     each = torch.stack([parts[name] for name in LOSSES])
     weights = LEARNT * torch.tanh(state.network.weights)
     total = (torch.tensor(WEIGHTS) * (torch.exp(-weights) * each + 0.5 * weights)).sum()
-    state.network.zero_grad()
-    total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    for weight, matrix in zip(_within(state.network), state.within.param_groups[0]["params"], strict=True):
-        matrix.grad = None if weight.grad is None else kept.matrix(weight.grad)
-    state.within.step()  # type: ignore[no-untyped-call]
-    state.rest.step()
-    keep = min(AVERAGE, state.step / (state.step + 20))
-    kept.follow(state.average, state.network, keep)
-    if not math.isfinite(float(total.detach())):
-        raise FloatingPointError(f"the loss is not finite at step {state.step}")
+    state.learn(total, rate, LONGEST)
     return {name: float(value.detach()) for name, value in parts.items()}
 
 
@@ -279,11 +248,10 @@ def trunk(network: Tag) -> tuple[nn.Module, ...]:
     return (network.stem, network.stem_norm, network.coarse, network.fold, network.fold_norm)
 
 
-def _begin(work: Path, seed: int, start: Start) -> State:
-    """A new state, or that of a checkpoint, or the one that was saved."""
-    fresh = not (work / "state.pt").is_file()
-    state = _start(work, seed)
-    if start.folder is not None and fresh:
+def _begin(work: Path, seed: int, start: Start) -> State[Learner]:
+    """The state that was saved, or that of a checkpoint, or a new one."""
+    state = states.begin(Learner, _within, work, seed, rate=RATE, decay=DECAY)
+    if start.folder is not None and state.step == 0:
         weights = load_file(start.folder / "weights.safetensors")
         for learner in (state.network, state.average):
             learner.tag.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
@@ -291,13 +259,3 @@ def _begin(work: Path, seed: int, start: Start) -> State:
         for part in trunk(state.network.tag):
             part.requires_grad_(requires_grad=False)
     return state
-
-
-def _start(work: Path, seed: int) -> State:
-    """A new state, or the one that was saved."""
-    torch.manual_seed(seed)
-    network = Learner().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval()
-    state = State(network, average, *kept.optimisers(network, _within(network), RATE, DECAY), 0)
-    last = work / "state.pt"
-    return state._replace(step=kept.restore(last, state)) if last.is_file() else state
