@@ -3,11 +3,12 @@
     python -m clefkit.train.separate.heldout --data DATA --out DIR --split validation
 
 Twelve seconds of string quartets that no training reads, on sounds that none hears (`clefkit.train.heldout_sounds`), of
-any kind: chamber music, as people record it, but with other instruments. Eight mixtures of two, three and four
-instruments each, FreePats and MuseScore in turn, and twenty solos. Every part is another instrument, and at half time
-the voices change hands, every one of them: instruments share their registers, and neither height nor line tells whose a
-note is. Every fourth mixture is in a room of `presets/rooms`, one for all; nothing else is done to them, so stems add
-up to the mixture.
+any kind: chamber music, as people record it, but with other instruments. As many mixtures of two as of three and of
+four instruments, FreePats and MuseScore in turn, and solos: 24 and 20 for the test, 120 and 60 for validation, for what
+is chosen by fewer is chosen by chance (on the first 24 the better of two trainings found the right number less often,
+on the others more often). Every part is another instrument, and at half time the voices change hands, every one of
+them: instruments share their registers, and neither height nor line tells whose a note is. Every fourth mixture is in a
+room of `presets/rooms`, one for all; nothing else is done to them, so stems add up to the mixture.
 
 Beside `MIX.flac` are its notes, `MIX.ref.jsonl`, and in the folder `MIX/` its stems: `clefkit score --ref DIR` finds
 them. `manifest.json` lists all. Chance depends on the split and the name of the mixture alone.
@@ -42,8 +43,8 @@ from clefkit.train.separate import mixtures
 Array = NDArray[np.float32]
 
 COUNTS = (2, 3, 4)
-EACH = 8  # mixtures of each number of instruments
-SOLOS = 20
+EACH = {"validation": 40, "test": 8}  # mixtures of each number of instruments
+SOLOS = {"validation": 60, "test": 20}
 LENGTH_S = 12.0
 MUSIC_S = 11.2  # the rest is for what rings on
 LEAST_NOTES = 4  # of each voice in each half
@@ -81,8 +82,8 @@ def build(data: Path, out: Path, split: str, first: int | None = None) -> Iterat
 
 def _all(data: Path, split: str, first: int | None) -> Iterator[Made]:
     known = {name: notes for name, notes in heldout.works(data, split) if name.startswith("string-quartets")}
-    mixed = [(f"mix-{count}-{index:02d}", count, index) for index, count in product(range(EACH), COUNTS)]
-    alone = [(f"solo-{index:02d}", 1, index) for index in range(SOLOS)]
+    mixed = [(f"mix-{count}-{index:02d}", count, index) for index, count in product(range(EACH[split]), COUNTS)]
+    alone = [(f"solo-{index:02d}", 1, index) for index in range(SOLOS[split])]
     for name, count, index in [*mixed[:first], *alone[:first]]:
         source = SOURCES[index % len(SOURCES)]
         choice = heldout_sounds.instruments(source, split)

@@ -19,7 +19,7 @@ from clefkit.errors import UsageError
 
 SHARDS = {"timbre": 352, "masks": 176}
 QUICK_SHARDS = 2
-STEPS = {"timbre": 12_000, "masks": 14_000}
+STEPS = {"timbre": 24_000, "masks": 14_000}
 QUICK_STEPS = 20
 
 
