@@ -25,7 +25,7 @@ from clefkit.nets.tag import Tag  # noqa: E402 it needs torch
 from clefkit.tag import hearing, infer  # noqa: E402
 from clefkit.tag.hearing import CELL, RATE  # noqa: E402
 from clefkit.tag.vocabulary import DESCRIBED, FAMILIES, LEAVES  # noqa: E402
-from clefkit.train import ahead, corpus, shards  # noqa: E402
+from clefkit.train import ahead, corpus, shards, state  # noqa: E402
 from clefkit.train.tag import batches, finish, judge, loop, measured, mix, own, players, recipe, record, units  # noqa: E402
 from clefkit.train.tag.mix import Row  # noqa: E402
 from clefkit.train.tag.units import CELLS, OFF, ON, SAMPLES, SEVERAL, UNSURE  # noqa: E402
@@ -402,7 +402,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(bank: Path, few: 
     start = loop.Start(None, freeze=False)
     list(loop.train(bank, None, tmp_path / "whole", 4, 0, 1, start))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "_rate", lambda step, _: 4 * loop.RATE * (step + 1) / loop.WARM_UP / 4)
+        patch.setattr(state, "rate", lambda highest, step, _steps, warm_up, _falls_from: highest * (step + 1) / warm_up)
         assert [row["step"] for row in loop.train(bank, None, tmp_path / "cut", 2, 0, 1, start)] == [2]
     assert [row["step"] for row in loop.train(bank, None, tmp_path / "cut", 4, 0, 1, start)] == [4]
     whole, cut = (loop.trained(tmp_path / name)[0].state_dict() for name in ("whole", "cut"))

@@ -83,7 +83,7 @@ def train(
     state, means = _begin(work, seed, start), states.Means()
     began, heard_s = time.monotonic(), 0.0
     for batch in ahead.drawn(_drawn, range(state.step, steps), TOGETHER, AHEAD, _prepare, (bank, unlabelled, seed)):
-        means.add(_learn(state, batch, _rate(state.step, steps), freeze=start.freeze))
+        means.add(_learn(state, batch, states.rate(RATE, state.step, steps, WARM_UP, FALLS_FROM)))
         heard_s += batch.seen.shape[0] * batch.seen.shape[2] / FRAMES / 10
         if state.step % SAVE_EVERY == 0 or state.step == steps:
             state.save(work)
@@ -199,15 +199,7 @@ def _agreed(heard: Heard, first: int) -> Tensor:
     return 10 * (found[0] + found[1])
 
 
-def _rate(step: int, steps: int) -> float:
-    return states.rate(RATE, step, steps, WARM_UP, FALLS_FROM)
-
-
-def _learn(state: State[Learner], batch: Batch, rate: float, *, freeze: bool) -> dict[str, float]:
-    state.network.train()
-    if freeze:
-        for part in trunk(state.network.tag):
-            part.eval()
+def _learn(state: State[Learner], batch: Batch, rate: float) -> dict[str, float]:
     torch.manual_seed(state.step)  # for what is dropped
     seen = torch.from_numpy(batch.seen).float().div_(255).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -257,5 +249,5 @@ def _begin(work: Path, seed: int, start: Start) -> State[Learner]:
             learner.tag.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     if start.freeze:
         for part in trunk(state.network.tag):
-            part.requires_grad_(requires_grad=False)
+            part.eval().requires_grad_(requires_grad=False)
     return state
